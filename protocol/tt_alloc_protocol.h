@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The wire between tt-allocation-server and everybody who talks to it.
+ *
+ * A connection is a Unix stream socket that carries fixed-size frames in host byte order, nothing else. Three
+ * generations of the frame are in use: 72 bytes, 112 bytes and 144 bytes. They agree on the first 72 bytes, which are
+ * all that a request of the types 1..12 needs; what a reply holds behind them differs. 112 bytes is the canonical
+ * generation, and the only one in which our own messages (types from 32 up) travel.
+ *
+ * PROTOCOL.md beside this file says what each message means, how the server tells the generations apart and what it
+ * answers; a client can be written from it alone. This header is the same thing for compilers: fixed-width fields
+ * only, and an assertion for the size of every struct and the offset of every field.
+ *
+ * Numbers are never reused. A retired one stays here with the word "retired".
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define TT_ALLOC_LAYOUT(condition) static_assert(condition, "wire layout")
+extern "C" {
+#else
+#define TT_ALLOC_LAYOUT(condition) _Static_assert(condition, "wire layout")
+#endif
+#define TT_ALLOC_AT(type, field, offset, width)                                                                        \
+    TT_ALLOC_LAYOUT(offsetof(struct type, field) == (offset) && sizeof(((struct type *)0)->field) == (width))
+
+/* Where the server listens. The first is what instrumented tt-metal builds have compiled in. */
+#define TT_ALLOC_SOCKET_PATH "/tmp/tt_allocation_server.sock"
+#define TT_ALLOC_RUN_SOCKET_PATH "/run/tt-allocation/server.sock"
+
+enum {
+    TT_ALLOC_FRAME_72 = 72,
+    TT_ALLOC_FRAME_112 = 112,
+    TT_ALLOC_FRAME_144 = 144,
+    TT_ALLOC_FRAME_MAX = TT_ALLOC_FRAME_144,
+};
+
+enum tt_alloc_type {
+    /* The proof of concept's own messages. */
+    TT_ALLOC_ALLOC = 1,
+    TT_ALLOC_FREE = 2,
+    TT_ALLOC_QUERY = 3,
+    TT_ALLOC_RESPONSE = 4,
+    TT_ALLOC_DUMP_REMAINING = 5,
+    TT_ALLOC_DEVICE_INFO_QUERY = 6,    /* from the 112-byte generation on */
+    TT_ALLOC_DEVICE_INFO_RESPONSE = 7, /* from the 112-byte generation on */
+    TT_ALLOC_CB_ALLOC = 8,             /* 8..12: a first frame with one of these is a 144-byte one */
+    TT_ALLOC_CB_FREE = 9,
+    TT_ALLOC_KERNEL_LOAD = 10,
+    TT_ALLOC_KERNEL_UNLOAD = 11,
+    TT_ALLOC_DUMP_KERNELS = 12,
+
+    /* Ours. Session set-up 32.., requests 40.., ring and resync 48.. (reserved), records 64.., END 95. */
+    TT_ALLOC_HELLO = 32,
+    TT_ALLOC_WELCOME = 33,
+    TT_ALLOC_DESCRIBE_DEVICE = 34,
+
+    TT_ALLOC_LIST_DEVICES = 40,
+    TT_ALLOC_LIST_PROCESSES = 41,
+    TT_ALLOC_LIST_BUFFERS = 42,
+    TT_ALLOC_LIST_ENDED = 43,
+    TT_ALLOC_LIST_FIGURES = 44,
+    TT_ALLOC_RESET_PEAKS = 45,
+
+    TT_ALLOC_DEVICE = 64,
+    TT_ALLOC_PROCESS = 65,
+    TT_ALLOC_TEXT = 66,
+    TT_ALLOC_USAGE = 67,
+    TT_ALLOC_BUFFER = 68,
+    TT_ALLOC_ENDED = 69,
+    TT_ALLOC_FIGURE = 70,
+    TT_ALLOC_END = 95,
+};
+
+/* buffer_type of a report. 0..4 are tt-metal's BufferType; CB and KERNEL are ours and never travel in ALLOC or FREE. */
+enum tt_alloc_region {
+    TT_ALLOC_DRAM = 0,
+    TT_ALLOC_L1 = 1,
+    TT_ALLOC_SYSTEM_MEMORY = 2,
+    TT_ALLOC_L1_SMALL = 3,
+    TT_ALLOC_TRACE = 4,
+    TT_ALLOC_CB = 5,
+    TT_ALLOC_KERNEL = 6,
+    TT_ALLOC_REGIONS = 7,
+    TT_ALLOC_REGION_UNKNOWN = 255, /* in a FREE of a peer with TT_ALLOC_FEATURE_FREE_REGION: "I do not know" */
+};
+
+/* What physically fills up: dram = DRAM + TRACE, l1 = L1 + L1_SMALL + CB, host = SYSTEM_MEMORY. KERNEL is an estimate
+ * and in no pool. Bytes of two pools are never added together. */
+enum tt_alloc_pool {
+    TT_ALLOC_POOL_DRAM = 0,
+    TT_ALLOC_POOL_L1 = 1,
+    TT_ALLOC_POOL_HOST = 2,
+    TT_ALLOC_POOLS = 3,
+};
+
+/* arch_type; the numbers are those of tt-metal's device layer. */
+enum tt_alloc_arch {
+    TT_ALLOC_ARCH_UNKNOWN = 0,
+    TT_ALLOC_ARCH_GRAYSKULL = 1,
+    TT_ALLOC_ARCH_WORMHOLE_B0 = 2,
+    TT_ALLOC_ARCH_BLACKHOLE = 3,
+    TT_ALLOC_ARCH_QUASAR = 4,
+};
+
+#define TT_ALLOC_ALL_DEVICES (-1)
+#define TT_ALLOC_SIZE_LIMIT (UINT64_C(1) << 48) /* a report of this many bytes or more is refused */
+
+/* The 72 bytes that all three generations share; the whole frame of the first. */
+struct tt_alloc_message_72 {
+    uint8_t type;
+    uint8_t pad1[3]; /* zero */
+    int32_t device_id;
+    uint64_t size;
+    uint8_t buffer_type; /* enum tt_alloc_region in ALLOC; the kind of kernel in KERNEL_LOAD; else 0 */
+    uint8_t pad2[3];     /* zero */
+    int32_t process_id;  /* a label: the server asks the kernel who a peer is */
+    uint64_t buffer_id;
+    uint64_t timestamp; /* ns since 1970; the server does not use it */
+    uint64_t dram_allocated;
+    uint64_t l1_allocated;
+    uint64_t l1_small_allocated;
+    uint64_t trace_allocated;
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_message_72) == TT_ALLOC_FRAME_72);
+TT_ALLOC_AT(tt_alloc_message_72, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_message_72, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_message_72, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_message_72, size, 8, 8);
+TT_ALLOC_AT(tt_alloc_message_72, buffer_type, 16, 1);
+TT_ALLOC_AT(tt_alloc_message_72, pad2, 17, 3);
+TT_ALLOC_AT(tt_alloc_message_72, process_id, 20, 4);
+TT_ALLOC_AT(tt_alloc_message_72, buffer_id, 24, 8);
+TT_ALLOC_AT(tt_alloc_message_72, timestamp, 32, 8);
+TT_ALLOC_AT(tt_alloc_message_72, dram_allocated, 40, 8);
+TT_ALLOC_AT(tt_alloc_message_72, l1_allocated, 48, 8);
+TT_ALLOC_AT(tt_alloc_message_72, l1_small_allocated, 56, 8);
+TT_ALLOC_AT(tt_alloc_message_72, trace_allocated, 64, 8);
+
+/* What DEVICE_INFO_RESPONSE tells of a device; 0 where nobody has described it. */
+struct tt_alloc_device_info {
+    uint64_t total_dram_size;
+    uint64_t total_l1_size;
+    uint32_t arch_type; /* enum tt_alloc_arch */
+    uint32_t num_dram_channels;
+    uint32_t dram_size_per_channel; /* the low 32 bits; total_dram_size is exact */
+    uint32_t l1_size_per_core;
+    uint32_t is_available;
+    uint32_t num_devices; /* only in the answer for device -1 */
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_device_info) == 40);
+TT_ALLOC_AT(tt_alloc_device_info, total_dram_size, 0, 8);
+TT_ALLOC_AT(tt_alloc_device_info, total_l1_size, 8, 8);
+TT_ALLOC_AT(tt_alloc_device_info, arch_type, 16, 4);
+TT_ALLOC_AT(tt_alloc_device_info, num_dram_channels, 20, 4);
+TT_ALLOC_AT(tt_alloc_device_info, dram_size_per_channel, 24, 4);
+TT_ALLOC_AT(tt_alloc_device_info, l1_size_per_core, 28, 4);
+TT_ALLOC_AT(tt_alloc_device_info, is_available, 32, 4);
+TT_ALLOC_AT(tt_alloc_device_info, num_devices, 36, 4);
+
+/* The canonical AllocMessage. */
+struct tt_alloc_message {
+    struct tt_alloc_message_72 head;
+    struct tt_alloc_device_info info;
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_message) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_message, head, 0, 72);
+TT_ALLOC_AT(tt_alloc_message, info, 72, 40);
+
+/* The 144-byte generation: two counters between head and info, and a tail that is always zero. */
+struct tt_alloc_message_144 {
+    struct tt_alloc_message_72 head;
+    uint64_t cb_allocated;
+    uint64_t kernel_allocated;
+    struct tt_alloc_device_info info;
+    uint32_t ringbuffer_total_size;
+    uint32_t ringbuffer_used_bytes;
+    uint32_t ringbuffer_num_programs;
+    uint32_t pad3;
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_message_144) == TT_ALLOC_FRAME_144);
+TT_ALLOC_AT(tt_alloc_message_144, head, 0, 72);
+TT_ALLOC_AT(tt_alloc_message_144, cb_allocated, 72, 8);
+TT_ALLOC_AT(tt_alloc_message_144, kernel_allocated, 80, 8);
+TT_ALLOC_AT(tt_alloc_message_144, info, 88, 40);
+TT_ALLOC_AT(tt_alloc_message_144, ringbuffer_total_size, 128, 4);
+TT_ALLOC_AT(tt_alloc_message_144, ringbuffer_used_bytes, 132, 4);
+TT_ALLOC_AT(tt_alloc_message_144, ringbuffer_num_programs, 136, 4);
+TT_ALLOC_AT(tt_alloc_message_144, pad3, 140, 4);
+
+/* ---- Our own messages: 112 bytes each, reserved fields zero when sent and ignored when received ---- */
+
+#define TT_ALLOC_MAGIC UINT64_C(0x31434f4c4c415454) /* the bytes "TTALLOC1" on a little-endian host */
+#define TT_ALLOC_PROTOCOL_VERSION 1
+
+/* features: the client asks, WELCOME names those that are in force. */
+#define TT_ALLOC_FEATURE_FREE_REGION (UINT64_C(1) << 0) /* buffer_type of FREE names the region, or 255 */
+/* bits 1 (ring), 2 (resync) and 3 (subscribe) are reserved */
+
+/* flags of HELLO */
+#define TT_ALLOC_HELLO_REPORTER (UINT32_C(1) << 0) /* will report buffers: list the process from now on */
+#define TT_ALLOC_HELLO_QUIET (UINT32_C(1) << 1)    /* do not send WELCOME: this peer does not read */
+/* flags of WELCOME */
+#define TT_ALLOC_WELCOME_AUTHORISED (UINT32_C(1) << 0) /* this peer may see single buffers of others, dump, reset */
+
+struct tt_alloc_hello { /* HELLO and WELCOME */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint64_t magic;
+    uint32_t version;
+    int32_t process_id; /* sender's own getpid(); a label */
+    uint64_t features;
+    uint32_t flags;
+    uint32_t reserved1;
+    uint64_t start_time; /* WELCOME: when the server started, ns since 1970 */
+    uint64_t uptime;     /* WELCOME: ns */
+    char name[32];       /* program and version, zero-terminated */
+    uint8_t reserved2[24];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_hello) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_hello, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_hello, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_hello, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_hello, magic, 8, 8);
+TT_ALLOC_AT(tt_alloc_hello, version, 16, 4);
+TT_ALLOC_AT(tt_alloc_hello, process_id, 20, 4);
+TT_ALLOC_AT(tt_alloc_hello, features, 24, 8);
+TT_ALLOC_AT(tt_alloc_hello, flags, 32, 4);
+TT_ALLOC_AT(tt_alloc_hello, reserved1, 36, 4);
+TT_ALLOC_AT(tt_alloc_hello, start_time, 40, 8);
+TT_ALLOC_AT(tt_alloc_hello, uptime, 48, 8);
+TT_ALLOC_AT(tt_alloc_hello, name, 56, 32);
+TT_ALLOC_AT(tt_alloc_hello, reserved2, 88, 24);
+
+/* known: which fields of a device are facts. A field whose bit is clear is unknown, whatever it holds. */
+#define TT_ALLOC_KNOWN_ASIC_ID (UINT32_C(1) << 0)
+#define TT_ALLOC_KNOWN_PCI (UINT32_C(1) << 1)
+#define TT_ALLOC_KNOWN_ARCH (UINT32_C(1) << 2)
+#define TT_ALLOC_KNOWN_DRAM_SIZE (UINT32_C(1) << 3)
+#define TT_ALLOC_KNOWN_L1_SIZE (UINT32_C(1) << 4)
+#define TT_ALLOC_KNOWN_L1_SMALL_SIZE (UINT32_C(1) << 5)
+#define TT_ALLOC_KNOWN_TRACE_SIZE (UINT32_C(1) << 6)
+#define TT_ALLOC_KNOWN_DRAM_CHANNELS (UINT32_C(1) << 7)
+#define TT_ALLOC_KNOWN_L1_PER_CORE (UINT32_C(1) << 8)
+#define TT_ALLOC_KNOWN_BOARD (UINT32_C(1) << 9)
+#define TT_ALLOC_KNOWN_REMOTE (UINT32_C(1) << 10)
+
+struct tt_alloc_device_record { /* DESCRIBE_DEVICE (client's logical id) and DEVICE (server's number) */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id;
+    uint64_t asic_id;
+    uint32_t known;
+    uint32_t pci_address; /* domain << 16 | bus << 8 | device << 3 | function */
+    uint32_t arch;
+    uint32_t remote; /* 1: reached through another chip */
+    uint64_t dram_size;
+    uint64_t l1_size;
+    uint64_t l1_small_size; /* configured carve-out per device */
+    uint64_t trace_size;    /* configured carve-out per device */
+    uint32_t num_dram_channels;
+    uint32_t l1_size_per_core;
+    uint64_t idle;      /* DEVICE: ns since the last report */
+    char board[24];     /* zero-terminated */
+    uint32_t processes; /* DEVICE: processes with this device in their tables */
+    uint32_t reserved;
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_device_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_device_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_device_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_device_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_device_record, asic_id, 8, 8);
+TT_ALLOC_AT(tt_alloc_device_record, known, 16, 4);
+TT_ALLOC_AT(tt_alloc_device_record, pci_address, 20, 4);
+TT_ALLOC_AT(tt_alloc_device_record, arch, 24, 4);
+TT_ALLOC_AT(tt_alloc_device_record, remote, 28, 4);
+TT_ALLOC_AT(tt_alloc_device_record, dram_size, 32, 8);
+TT_ALLOC_AT(tt_alloc_device_record, l1_size, 40, 8);
+TT_ALLOC_AT(tt_alloc_device_record, l1_small_size, 48, 8);
+TT_ALLOC_AT(tt_alloc_device_record, trace_size, 56, 8);
+TT_ALLOC_AT(tt_alloc_device_record, num_dram_channels, 64, 4);
+TT_ALLOC_AT(tt_alloc_device_record, l1_size_per_core, 68, 4);
+TT_ALLOC_AT(tt_alloc_device_record, idle, 72, 8);
+TT_ALLOC_AT(tt_alloc_device_record, board, 80, 24);
+TT_ALLOC_AT(tt_alloc_device_record, processes, 104, 4);
+TT_ALLOC_AT(tt_alloc_device_record, reserved, 108, 4);
+
+struct tt_alloc_list_request { /* LIST_* and RESET_PEAKS */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id;  /* -1: all devices */
+    int32_t process_id; /* host PID; 0: all processes. RESET_PEAKS: 0 the asking process, -1 all and the devices */
+    int32_t region;     /* LIST_BUFFERS: -1: all regions */
+    uint64_t limit;     /* at most this many records of the listed kind; 0: all */
+    uint8_t reserved[88];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_list_request) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_list_request, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_list_request, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_list_request, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_list_request, process_id, 8, 4);
+TT_ALLOC_AT(tt_alloc_list_request, region, 12, 4);
+TT_ALLOC_AT(tt_alloc_list_request, limit, 16, 8);
+TT_ALLOC_AT(tt_alloc_list_request, reserved, 24, 88);
+
+/* flags of PROCESS and ENDED */
+#define TT_ALLOC_PROCESS_INEXACT (UINT32_C(1) << 0) /* reports were lost or refused: its figures may be off */
+/* how an ENDED process went */
+#define TT_ALLOC_REASON_RUNNING 0
+#define TT_ALLOC_REASON_EXITED 1  /* the process is gone */
+#define TT_ALLOC_REASON_HUNG_UP 2 /* it closed its last connection and lived on */
+
+struct tt_alloc_process_record { /* PROCESS and ENDED; TEXT and USAGE records of the same process follow it */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id;  /* -1 */
+    int32_t process_id; /* as the server's host sees it; 0 if it cannot */
+    uint32_t uid;
+    uint64_t start_time; /* of the process, ns since 1970; 0 unknown */
+    uint64_t serial;     /* the server's own number of this process, never reused while it runs */
+    uint64_t buffers;    /* live buffers, all regions; ENDED: left behind */
+    uint64_t age;        /* ns since the process started (ENDED: its lifetime) */
+    uint64_t idle;       /* ns since its last report */
+    uint64_t end_time;   /* ENDED: ns since 1970 */
+    uint32_t flags;
+    uint32_t reason;
+    int32_t label_pid; /* what the process calls itself; differs in containers */
+    uint32_t sessions;
+    char comm[16]; /* zero-terminated */
+    uint64_t lost; /* reports of it that were refused or lost */
+    uint64_t reserved;
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_process_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_process_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_process_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_process_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_process_record, process_id, 8, 4);
+TT_ALLOC_AT(tt_alloc_process_record, uid, 12, 4);
+TT_ALLOC_AT(tt_alloc_process_record, start_time, 16, 8);
+TT_ALLOC_AT(tt_alloc_process_record, serial, 24, 8);
+TT_ALLOC_AT(tt_alloc_process_record, buffers, 32, 8);
+TT_ALLOC_AT(tt_alloc_process_record, age, 40, 8);
+TT_ALLOC_AT(tt_alloc_process_record, idle, 48, 8);
+TT_ALLOC_AT(tt_alloc_process_record, end_time, 56, 8);
+TT_ALLOC_AT(tt_alloc_process_record, flags, 64, 4);
+TT_ALLOC_AT(tt_alloc_process_record, reason, 68, 4);
+TT_ALLOC_AT(tt_alloc_process_record, label_pid, 72, 4);
+TT_ALLOC_AT(tt_alloc_process_record, sessions, 76, 4);
+TT_ALLOC_AT(tt_alloc_process_record, comm, 80, 16);
+TT_ALLOC_AT(tt_alloc_process_record, lost, 96, 8);
+TT_ALLOC_AT(tt_alloc_process_record, reserved, 104, 8);
+
+struct tt_alloc_text_record { /* TEXT: a piece of the command line of the process before it, arguments apart by spaces
+                               */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint32_t length;   /* bytes used in text */
+    uint32_t reserved;
+    char text[96];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_text_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_text_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_text_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_text_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_text_record, length, 8, 4);
+TT_ALLOC_AT(tt_alloc_text_record, reserved, 12, 4);
+TT_ALLOC_AT(tt_alloc_text_record, text, 16, 96);
+
+/* kind of USAGE */
+#define TT_ALLOC_USAGE_REGION 0
+#define TT_ALLOC_USAGE_POOL 1
+
+struct tt_alloc_usage_record { /* USAGE: one region or pool of the device or process before it */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* the server's device number */
+    uint32_t kind;
+    uint32_t index; /* enum tt_alloc_region or enum tt_alloc_pool */
+    uint64_t bytes; /* live; ENDED: left behind */
+    uint64_t buffers;
+    uint64_t peak_bytes;
+    uint64_t allocations; /* regions only, as are frees */
+    uint64_t frees;
+    uint64_t idle;      /* ns since the last report on this device */
+    int32_t logical_id; /* the process's own number of the device */
+    uint32_t reserved1;
+    uint8_t reserved2[40];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_usage_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_usage_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_usage_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_usage_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_usage_record, kind, 8, 4);
+TT_ALLOC_AT(tt_alloc_usage_record, index, 12, 4);
+TT_ALLOC_AT(tt_alloc_usage_record, bytes, 16, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, buffers, 24, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, peak_bytes, 32, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, allocations, 40, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, frees, 48, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, idle, 56, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, logical_id, 64, 4);
+TT_ALLOC_AT(tt_alloc_usage_record, reserved1, 68, 4);
+TT_ALLOC_AT(tt_alloc_usage_record, reserved2, 72, 40);
+
+struct tt_alloc_buffer_record { /* BUFFER */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* the server's device number */
+    uint64_t buffer_id;
+    uint64_t size;
+    uint32_t region;
+    uint32_t references;
+    uint64_t age; /* ns since it was allocated */
+    int32_t process_id;
+    uint32_t uid;
+    uint64_t serial; /* of the process */
+    uint8_t reserved[56];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_buffer_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_buffer_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_buffer_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_buffer_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_buffer_record, buffer_id, 8, 8);
+TT_ALLOC_AT(tt_alloc_buffer_record, size, 16, 8);
+TT_ALLOC_AT(tt_alloc_buffer_record, region, 24, 4);
+TT_ALLOC_AT(tt_alloc_buffer_record, references, 28, 4);
+TT_ALLOC_AT(tt_alloc_buffer_record, age, 32, 8);
+TT_ALLOC_AT(tt_alloc_buffer_record, process_id, 40, 4);
+TT_ALLOC_AT(tt_alloc_buffer_record, uid, 44, 4);
+TT_ALLOC_AT(tt_alloc_buffer_record, serial, 48, 8);
+TT_ALLOC_AT(tt_alloc_buffer_record, reserved, 56, 56);
+
+struct tt_alloc_figure_record { /* FIGURE: one of the server's own counters */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint64_t value;
+    char name[48]; /* zero-terminated; names stay, new ones may come */
+    uint8_t reserved[48];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_figure_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_figure_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_figure_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_figure_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_figure_record, value, 8, 8);
+TT_ALLOC_AT(tt_alloc_figure_record, name, 16, 48);
+TT_ALLOC_AT(tt_alloc_figure_record, reserved, 64, 48);
+
+struct tt_alloc_end_record { /* END: closes the answer to every LIST_* and RESET_PEAKS */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint64_t count;    /* frames of this answer before END: a reader checks it */
+    int32_t status;    /* 0, or a negative errno: -EPERM, -ENODEV, -ESRCH, -EINVAL */
+    uint32_t request;  /* type of the request answered */
+    uint64_t hidden;   /* LIST_BUFFERS: buffers left out because the peer may not see them */
+    uint8_t reserved[80];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_end_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_end_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_end_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_end_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_end_record, count, 8, 8);
+TT_ALLOC_AT(tt_alloc_end_record, status, 16, 4);
+TT_ALLOC_AT(tt_alloc_end_record, request, 20, 4);
+TT_ALLOC_AT(tt_alloc_end_record, hidden, 24, 8);
+TT_ALLOC_AT(tt_alloc_end_record, reserved, 32, 80);
+
+#undef TT_ALLOC_AT
+#undef TT_ALLOC_LAYOUT
+#ifdef __cplusplus
+}
+#endif
