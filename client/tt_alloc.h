@@ -10,7 +10,8 @@
  * a call returns after one branch, unless the environment variable TT_ALLOC_TRACKING_ENABLED is exactly "1" when the
  * process first uses the library. It never fails towards the application: no return values, no signals, no exit, no
  * output but one warning line on stderr per process when no server answers. Reports that could not be delivered are
- * counted (tt_alloc_lost_reports()) and dropped.
+ * counted (tt_alloc_lost_reports()) and dropped. A report waits at most a tenth of a second for a server that does not
+ * read; then none waits again until the server has been tried anew, with pauses that grow from 0.1 s to 10 s.
  *
  * Asking (tt_alloc_connect() and what takes a struct tt_alloc_connection) works whether or not reporting is on.
  *

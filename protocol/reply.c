@@ -7,6 +7,7 @@
 #include "protocol/reply.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 static struct tt_alloc_message narrow(const struct tt_alloc_message_144 *reply)
@@ -29,7 +30,7 @@ size_t tt_alloc_lay_out_reply(const struct tt_alloc_message_144 *reply, size_t f
         memcpy(ret_bytes, reply, sizeof(*reply));
         break;
     default:
-        assert(!"a frame size of the protocol");
+        assert(false);
     }
     return frame_size;
 }
