@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Rows stand in an array by number. Looking one up is rare (a process does it once per device and keeps the pointer),
+ * so the array is searched, not hashed.
+ */
+
+#include "server/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/user.h"
+
+void devices_done(struct devices *devices)
+{
+    for (size_t i = 0; i < devices->count; i++)
+        free(devices->rows[i]);
+    free(devices->rows);
+    *devices = (struct devices){0};
+}
+
+/* Where the first row with at least this number stands. */
+static size_t position_of(const struct devices *devices, int64_t number)
+{
+    size_t low = 0, high = devices->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (devices->rows[middle]->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct device *devices_after(const struct devices *devices, int64_t number)
+{
+    size_t position = position_of(devices, number + 1);
+
+    return position < devices->count ? devices->rows[position] : NULL;
+}
+
+struct device *devices_find(const struct devices *devices, int32_t number)
+{
+    struct device *device = devices_after(devices, (int64_t)number - 1);
+
+    return device && device->number == number ? device : NULL;
+}
+
+bool device_facts_name_a_chip(const struct tt_alloc_device_record *facts)
+{
+    return facts->known & (TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI);
+}
+
+/* A remote chip is reached through another one's PCI function, so the address alone does not name it. */
+static bool is_same_chip(const struct tt_alloc_device_record *a, const struct tt_alloc_device_record *b)
+{
+    uint32_t both = a->known & b->known;
+    bool a_remote = (a->known & TT_ALLOC_KNOWN_REMOTE) && a->remote;
+    bool b_remote = (b->known & TT_ALLOC_KNOWN_REMOTE) && b->remote;
+
+    if (both & TT_ALLOC_KNOWN_ASIC_ID)
+        return a->asic_id == b->asic_id;
+    return (both & TT_ALLOC_KNOWN_PCI) && a->pci_address == b->pci_address && !a_remote && !b_remote;
+}
+
+struct device *devices_find_physical(const struct devices *devices, const struct tt_alloc_device_record *facts)
+{
+    for (size_t i = 0; i < devices->count; i++)
+        if (devices->rows[i]->is_physical && is_same_chip(&devices->rows[i]->facts, facts))
+            return devices->rows[i];
+    return NULL;
+}
+
+static struct device *find_logical(const struct devices *devices, int32_t logical_id)
+{
+    for (size_t i = 0; i < devices->count; i++)
+        if (!devices->rows[i]->is_physical && devices->rows[i]->logical_id == logical_id)
+            return devices->rows[i];
+    return NULL;
+}
+
+void devices_remove(struct devices *devices, struct device *device)
+{
+    size_t position = position_of(devices, device->number);
+
+    assert(devices->rows[position] == device);
+    assert(device->references == 0);
+    memmove(devices->rows + position, devices->rows + position + 1,
+            (devices->count - position - 1) * sizeof(devices->rows[0]));
+    devices->count--;
+    device->creator->devices--;
+    free(device);
+}
+
+/* Forgets the row that has been without a process for longest. Whether there was one. */
+static bool make_room(struct devices *devices)
+{
+    struct device *oldest = NULL;
+
+    for (size_t i = 0; i < devices->count; i++) {
+        struct device *row = devices->rows[i];
+
+        if (row->references == 0 && (!oldest || row->usage.last_activity < oldest->usage.last_activity))
+            oldest = row;
+    }
+    if (oldest)
+        devices_remove(devices, oldest);
+    return oldest;
+}
+
+static int32_t free_number(const struct devices *devices, int32_t preferred)
+{
+    int32_t number = 0;
+
+    if (!devices_find(devices, preferred))
+        return preferred;
+    for (size_t i = 0; i < devices->count && devices->rows[i]->number == number; i++)
+        number++;
+    return number;
+}
+
+static int add_row(struct devices *devices, int32_t preferred, struct user *user, struct device **ret)
+{
+    struct device *device;
+    struct device **rows;
+    size_t position;
+
+    if (!user->is_privileged && user->devices >= USER_DEVICES_MAX)
+        return -EDQUOT;
+    if (devices->count >= DEVICES_MAX && !make_room(devices))
+        return -EDQUOT;
+
+    rows = reallocarray(devices->rows, devices->count + 1, sizeof(rows[0]));
+    if (!rows)
+        return -ENOMEM;
+    devices->rows = rows;
+    device = calloc(1, sizeof(*device));
+    if (!device)
+        return -ENOMEM;
+
+    device->number = free_number(devices, preferred);
+    device->creator = user;
+    user->devices++;
+    position = position_of(devices, device->number);
+    memmove(rows + position + 1, rows + position, (devices->count - position) * sizeof(rows[0]));
+    rows[position] = device;
+    devices->count++;
+    *ret = device;
+    return 0;
+}
+
+int devices_get_logical(struct devices *devices, int32_t logical_id, struct user *user, struct device **ret)
+{
+    struct device *device = find_logical(devices, logical_id);
+    int error = device ? 0 : add_row(devices, logical_id, user, &device);
+
+    if (error < 0)
+        return error;
+    device->logical_id = logical_id;
+    *ret = device;
+    return 0;
+}
+
+int devices_add_physical(struct devices *devices, const struct tt_alloc_device_record *facts, int32_t preferred,
+                         struct user *user, struct device **ret)
+{
+    struct device *device;
+    int error = add_row(devices, preferred, user, &device);
+
+    if (error < 0)
+        return error;
+    device->is_physical = true;
+    device_learn(device, facts, false);
+    *ret = device;
+    return 0;
+}
+
+void device_learn(struct device *device, const struct tt_alloc_device_record *facts, bool override)
+{
+    struct tt_alloc_device_record *own = &device->facts;
+    uint32_t take = override ? facts->known : facts->known & ~own->known;
+
+#define TAKE(bit, field)                                                                                               \
+    if (take & (bit))                                                                                                  \
+    memcpy(&own->field, &facts->field, sizeof(own->field))
+    TAKE(TT_ALLOC_KNOWN_ASIC_ID, asic_id);
+    TAKE(TT_ALLOC_KNOWN_PCI, pci_address);
+    TAKE(TT_ALLOC_KNOWN_ARCH, arch);
+    TAKE(TT_ALLOC_KNOWN_REMOTE, remote);
+    TAKE(TT_ALLOC_KNOWN_DRAM_SIZE, dram_size);
+    TAKE(TT_ALLOC_KNOWN_L1_SIZE, l1_size);
+    TAKE(TT_ALLOC_KNOWN_L1_SMALL_SIZE, l1_small_size);
+    TAKE(TT_ALLOC_KNOWN_TRACE_SIZE, trace_size);
+    TAKE(TT_ALLOC_KNOWN_DRAM_CHANNELS, num_dram_channels);
+    TAKE(TT_ALLOC_KNOWN_L1_PER_CORE, l1_size_per_core);
+    TAKE(TT_ALLOC_KNOWN_BOARD, board);
+#undef TAKE
+    own->board[sizeof(own->board) - 1] = '\0';
+    own->known |= take;
+}
+
+void device_ref(struct device *device)
+{
+    device->references++;
+}
+
+void device_unref(struct device *device)
+{
+    assert(device->references > 0);
+    device->references--;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The device rows: one per chip, or, while nobody said which chip it is, one per logical number. Processes number their
+ * devices as they please (TT_VISIBLE_DEVICES renumbers them), so a row is keyed by physical identity as soon as a
+ * client describes it: the asic id, else the PCI address. The number of a row is only its name towards people: the
+ * first describer's own number where that is free, else the next free one.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/usage.h"
+#include "protocol/tt_alloc_protocol.h"
+
+struct user;
+
+/* Rows at most. When all are taken, the longest idle one without a process makes room. */
+#define DEVICES_MAX 4096
+
+struct device {
+    int32_t number;
+    bool is_physical; /* keyed by facts; else by number, which then is a logical id */
+    int32_t logical_id;
+    struct tt_alloc_device_record facts; /* known says which fields count */
+    struct usage usage;
+    uint32_t processes;      /* that have it in their tables now */
+    uint64_t processes_ever; /* for telling whether a row was ever shared */
+    uint32_t references;     /* processes, and leak reports that are still being written */
+    struct user *creator;    /* who is charged for the row */
+};
+
+struct devices {
+    struct device **rows; /* by number */
+    size_t count;
+};
+
+void devices_done(struct devices *devices);
+
+/* The row with this number, or NULL. */
+struct device *devices_find(const struct devices *devices, int32_t number);
+/* The first row with a number above `number`, or NULL; for walks that pause. */
+struct device *devices_after(const struct devices *devices, int64_t number);
+/* The row of the chip that these facts name, or NULL. Facts that name none match none. */
+struct device *devices_find_physical(const struct devices *devices, const struct tt_alloc_device_record *facts);
+/* Whether the facts name a chip at all. */
+bool device_facts_name_a_chip(const struct tt_alloc_device_record *facts);
+
+/* The row of an undescribed logical id, made if there is none. -ENOMEM, -EDQUOT. */
+int devices_get_logical(struct devices *devices, int32_t logical_id, struct user *user, struct device **ret);
+/* A new row for the chip that the facts name, numbered `preferred` where that is free. -ENOMEM, -EDQUOT. */
+int devices_add_physical(struct devices *devices, const struct tt_alloc_device_record *facts, int32_t preferred,
+                         struct user *user, struct device **ret);
+
+/* Takes over what is not known yet. With `override` (a trusted peer), what is known gives way too. */
+void device_learn(struct device *device, const struct tt_alloc_device_record *facts, bool override);
+
+void device_ref(struct device *device);
+void device_unref(struct device *device);
+/* Removes the row. Nobody may refer to it. */
+void devices_remove(struct devices *devices, struct device *device);

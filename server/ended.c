@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A list with two bounds and a fair way to stay within them.
+ */
+
+#include "server/ended.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/clock.h"
+#include "server/device.h"
+#include "server/process.h"
+#include "server/user.h"
+
+void ended_init(struct ended_list *list)
+{
+    *list = (struct ended_list){.next_serial = 1};
+    list_init(&list->entries);
+}
+
+static void drop(struct ended_list *list, struct ended *entry)
+{
+    list_remove(&entry->link);
+    list->count--;
+    list->placements -= entry->placement_count;
+    entry->user->ended--;
+    free(entry->command);
+    free(entry);
+}
+
+void ended_done(struct ended_list *list)
+{
+    list_for_each (link, &list->entries)
+        drop(list, LIST_ENTRY(link, struct ended, link));
+}
+
+/* Oldest first, so the first entry of the user with most entries is his oldest. */
+static void make_room(struct ended_list *list)
+{
+    struct ended *victim = NULL;
+
+    list_for_each (link, &list->entries) {
+        struct ended *entry = LIST_ENTRY(link, struct ended, link);
+
+        if (!victim || entry->user->ended > victim->user->ended)
+            victim = entry;
+    }
+    if (victim)
+        drop(list, victim);
+}
+
+static void copy_placements(struct ended *entry, struct process *process)
+{
+    for (size_t i = 0; i < entry->placement_count; i++) {
+        struct ledger_device *place = ledger_device(process->ledger, i);
+        const struct device *device = place->userdata;
+
+        entry->placements[i] = (struct placement){
+            .number = device ? device->number : place->device_id,
+            .logical_id = place->device_id,
+            .usage = place->usage,
+        };
+    }
+}
+
+int ended_add(struct ended_list *list, struct process *process, uint32_t reason, uint64_t now)
+{
+    size_t placements = ledger_device_count(process->ledger);
+    struct ended *entry = calloc(1, sizeof(*entry) + placements * sizeof(entry->placements[0]));
+
+    if (!entry)
+        return -ENOMEM;
+    while (list->count > 0 && (list->count >= ENDED_MAX || list->placements + placements > ENDED_PLACEMENTS_MAX))
+        make_room(list);
+
+    entry->serial = list->next_serial++;
+    entry->process_serial = process->serial;
+    entry->pid = process->pid;
+    entry->label_pid = process->label_pid;
+    entry->user = process->user;
+    memcpy(entry->comm, process->facts.comm, sizeof(entry->comm));
+    entry->command = process->facts.command;
+    process->facts.command = NULL;
+    entry->start_time = process->facts.start_time;
+    entry->end_time = clock_wall();
+    entry->lifetime = entry->start_time ? entry->end_time - entry->start_time : now - process->created;
+    entry->idle = now - process->last_activity;
+    entry->reason = reason;
+    entry->is_inexact = process->is_inexact;
+    entry->lost = process->lost;
+    entry->buffers = ledger_count(process->ledger);
+    entry->placement_count = placements;
+    copy_placements(entry, process);
+
+    process->user->ended++;
+    list_append(&list->entries, &entry->link);
+    list->count++;
+    list->placements += placements;
+    return 0;
+}
+
+struct ended *ended_after(const struct ended_list *list, uint64_t serial)
+{
+    list_for_each (link, &list->entries) {
+        struct ended *entry = LIST_ENTRY(link, struct ended, link);
+
+        if (entry->serial > serial)
+            return entry;
+    }
+    return NULL;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The processes that are gone: what each held at its peak and what it left behind. The list is bounded; when it is
+ * full, the oldest entry of whoever has most entries goes, so that nobody can flush out what others want to look up.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ledger/usage.h"
+#include "server/list.h"
+
+struct process;
+struct user;
+
+#define ENDED_MAX 1000
+#define ENDED_PLACEMENTS_MAX 16384 /* devices over all entries; about 8 MiB */
+
+/* What the process had on one device. */
+struct placement {
+    int32_t number; /* of the device row */
+    int32_t logical_id;
+    struct usage usage; /* live = left behind */
+};
+
+struct ended {
+    struct list link; /* ended_list::entries, oldest first */
+    uint64_t serial;  /* in order of ending */
+    uint64_t process_serial;
+    pid_t pid;
+    pid_t label_pid;
+    struct user *user;
+    char comm[16];
+    char *command; /* NULL if unknown */
+    uint64_t start_time;
+    uint64_t end_time; /* wall clock */
+    uint64_t lifetime;
+    uint64_t idle;
+    uint32_t reason; /* TT_ALLOC_REASON_* */
+    bool is_inexact;
+    uint64_t lost;
+    uint64_t buffers;
+    size_t placement_count;
+    struct placement placements[];
+};
+
+struct ended_list {
+    struct list entries;
+    size_t count;
+    size_t placements;
+    uint64_t next_serial;
+};
+
+void ended_init(struct ended_list *list);
+void ended_done(struct ended_list *list);
+
+/* Makes an entry of a process that is about to be removed; takes its command line over. -ENOMEM. */
+int ended_add(struct ended_list *list, struct process *process, uint32_t reason, uint64_t now);
+
+/* The first entry with a serial above `serial`, or NULL; for walks that pause. */
+struct ended *ended_after(const struct ended_list *list, uint64_t serial);

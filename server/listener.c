@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Accepting. A listening socket stays readable while somebody waits in its queue, so whatever keeps the server from
+ * accepting him must take him out of the queue or stop the watching; otherwise the loop would spin.
+ */
+
+#include "server/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "protocol/tt_alloc_protocol.h"
+#include "server/clock.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/session.h"
+
+#define ACCEPTS_PER_TURN 64
+#define PAUSE 0.5 /* seconds */
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void pause_accepting(struct listener *listener)
+{
+    ev_io_stop(listener->server->loop, &listener->acceptable);
+    ev_timer_again(listener->server->loop, &listener->pause);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct listener *listener = timer->data;
+
+    (void)events;
+    ev_timer_stop(loop, timer);
+    ev_io_start(loop, &listener->acceptable);
+}
+
+/* Descriptors have run out: gives the spare one up, takes the connection with it, and closes both. */
+static void turn_one_away(struct listener *listener)
+{
+    struct listeners *listeners = &listener->server->listeners;
+    int fd;
+
+    listener->server->registry.figures.sessions_refused++;
+    if (listeners->spare_fd < 0) {
+        pause_accepting(listener);
+        return;
+    }
+    close(listeners->spare_fd);
+    fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    listeners->spare_fd = open_spare();
+}
+
+static void refuse_session(struct server *server, int error)
+{
+    static uint64_t told;
+
+    server->registry.figures.sessions_refused++;
+    if (clock_now() - told < NSEC_PER_SEC * 10 && told)
+        return;
+    told = clock_now();
+    log_line(LOG_WARNING, "Refused a connection: %s", error == -EDQUOT ? "its uid has too many" : strerror(-error));
+}
+
+/* Whether to try the next one at once. */
+static bool accept_one(struct listener *listener)
+{
+    struct server *server = listener->server;
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int error;
+
+    if (fd < 0) {
+        error = errno;
+        if (error == EMFILE || error == ENFILE)
+            turn_one_away(listener);
+        else if (error == ENOBUFS || error == ENOMEM)
+            pause_accepting(listener);
+        return error == EINTR || error == ECONNABORTED;
+    }
+    error = session_open(server, fd);
+    if (error < 0)
+        refuse_session(server, error);
+    else
+        server->registry.figures.sessions_accepted++;
+    return true;
+}
+
+static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(watcher->data); i++)
+        ;
+}
+
+static struct listener *listener_new(struct listeners *listeners, struct server *server)
+{
+    struct listener **items = reallocarray(listeners->items, listeners->count + 1, sizeof(items[0]));
+    struct listener *listener = items ? calloc(1, sizeof(*listener)) : NULL;
+
+    if (items)
+        listeners->items = items;
+    if (!listener)
+        return NULL;
+    listener->server = server;
+    listener->fd = -1;
+    items[listeners->count++] = listener;
+    return listener;
+}
+
+static void listener_start(struct listener *listener, int fd)
+{
+    listener->fd = fd;
+    ev_io_init(&listener->acceptable, on_acceptable, fd, EV_READ);
+    ev_timer_init(&listener->pause, on_pause_over, 0., PAUSE);
+    listener->acceptable.data = listener->pause.data = listener;
+    ev_io_start(listener->server->loop, &listener->acceptable);
+}
+
+static int listen_on_path(struct listeners *listeners, struct server *server, const char *path)
+{
+    struct listener *listener = listener_new(listeners, server);
+    char *copy = strdup(path);
+    struct socket_file file;
+    int error;
+
+    if (!listener || !copy) {
+        free(copy);
+        return -ENOMEM;
+    }
+    error = socket_file_make(path, &file);
+    if (error < 0) {
+        free(copy);
+        return error;
+    }
+    listener->path = copy;
+    listener->file = file;
+    listener_start(listener, file.fd);
+    log_line(LOG_INFO, "Listening on %s", path);
+    return 0;
+}
+
+static int listen_on_passed(struct listeners *listeners, struct server *server, int fd)
+{
+    struct listener *listener;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
+        log_line(LOG_ERR, "Descriptor %d passed by systemd is not a listening Unix stream socket; see the .socket unit",
+                 fd);
+        return -EINVAL;
+    }
+    listener = listener_new(listeners, server);
+    if (!listener)
+        return -ENOMEM;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    listener_start(listener, fd);
+    return 0;
+}
+
+int listeners_init(struct listeners *listeners, struct server *server, const char *const *paths, size_t count)
+{
+    static const char *const default_path = TT_ALLOC_SOCKET_PATH;
+    int passed = sd_listen_fds(1);
+    int error = passed < 0 ? passed : 0;
+
+    listeners->spare_fd = open_spare();
+    for (int i = 0; i < passed && error == 0; i++)
+        error = listen_on_passed(listeners, server, SD_LISTEN_FDS_START + i);
+    if (passed > 0)
+        log_line(LOG_INFO, "Listening on %d socket%s passed by systemd", passed, passed == 1 ? "" : "s");
+    if (passed == 0 && count == 0) {
+        paths = &default_path;
+        count = 1;
+    }
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = listen_on_path(listeners, server, paths[i]);
+    return error;
+}
+
+static void listener_free(struct listener *listener)
+{
+    if (listener->fd >= 0) {
+        ev_io_stop(listener->server->loop, &listener->acceptable);
+        ev_timer_stop(listener->server->loop, &listener->pause);
+    }
+    if (listener->path)
+        socket_file_remove(listener->path, &listener->file);
+    else if (listener->fd >= 0)
+        close(listener->fd);
+    free(listener->path);
+    free(listener);
+}
+
+void listeners_done(struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++)
+        listener_free(listeners->items[i]);
+    free(listeners->items);
+    if (listeners->spare_fd >= 0)
+        close(listeners->spare_fd);
+    *listeners = (struct listeners){.spare_fd = -1};
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Who holds what: the one place where reports are applied, whichever way they came. A transport attaches a process,
+ * passes its reports on, and detaches it; everything else (ledgers, device rows, quotas, peaks, the end of a process)
+ * happens here. The registry does no I/O and knows no event loop.
+ *
+ * Times are monotonic ns. Refusals are negative errno; the registry has counted them when it returns:
+ *   -EINVAL  a field that no client sends (device < 0, unknown region)    -EFBIG   a size of 2^48 bytes or more
+ *   -EDQUOT  a limit of the process or its uid                            -ENOMEM  no memory; the report is lost
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/device.h"
+#include "server/ended.h"
+#include "server/figures.h"
+#include "server/process.h"
+#include "server/user.h"
+
+/* Told when a process is gone and left buffers. Takes the ledger over, and with it a reference to each device in it. */
+struct remains {
+    pid_t pid;
+    struct user *user;
+    char comm[16];
+    uint32_t reason; /* TT_ALLOC_REASON_* */
+    bool is_inexact;
+    struct ledger *ledger;
+};
+
+struct registry {
+    struct devices devices;
+    struct processes processes;
+    struct users users;
+    struct ended_list ended;
+    struct figures figures;
+    void (*on_remains)(struct remains remains, void *userdata);
+    void *userdata;
+};
+
+void registry_init(struct registry *registry, void (*on_remains)(struct remains, void *), void *userdata);
+/* Frees everything. Processes that are still there get no leak report: they are alive. */
+void registry_done(struct registry *registry);
+
+/*
+ * A session of this peer reports. The process, made if it is new; each attach is paired with one detach. label_pid is
+ * what the peer calls itself, or 0. -ENOMEM.
+ */
+int registry_attach(struct registry *registry, const struct peer *peer, pid_t label_pid, struct process **ret);
+/* A session ended. With the last one the process is over: entered in the list, its memory given back, what it left
+ * told. */
+void registry_detach(struct registry *registry, struct process *process, bool exited);
+
+/* One report. region LEDGER_ANY_REGION in a release: the reporter does not know. */
+int registry_allocate(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
+                      uint64_t buffer_id, uint64_t size, uint64_t now);
+int registry_release(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
+                     uint64_t buffer_id, uint64_t now);
+
+/* What device_id of this process is. What the process holds there moves to the row of the chip. */
+int registry_describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts);
+
+/* The row a process means by its own number of a device, else the row with that number, else NULL. process may be NULL.
+ */
+struct device *registry_resolve(struct registry *registry, struct process *process, int32_t device_id);
+
+/* Peaks back to what is live: of one process, of all, or of the devices. number -1: all devices. */
+void registry_reset_process_peaks(struct process *process, int32_t number);
+void registry_reset_device_peaks(struct registry *registry, int32_t number);
+
+/* Gives up what a struct remains holds. */
+void remains_release_devices(struct remains *remains);

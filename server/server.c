@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Putting the parts together and taking them apart again. Nothing here runs while nobody does anything: no timers but
+ * the one that feeds systemd's watchdog, and only where systemd asked for it.
+ */
+
+#include "server/server.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "server/clock.h"
+#include "server/log.h"
+#include "server/session.h"
+
+static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    (void)watcher;
+    (void)events;
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* Fed from the loop and nowhere else: a loop that does not turn must be noticed. */
+static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)timer;
+    (void)events;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void on_remains(struct remains remains, void *userdata)
+{
+    struct server *server = userdata;
+
+    reporter_add_remains(&server->reporter, remains);
+}
+
+/* Each session takes two descriptors: the socket and the pidfd. */
+static size_t raise_fd_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
+}
+
+static gid_t find_group(void)
+{
+    const struct group *group = getgrnam(SERVER_GROUP);
+
+    return group ? group->gr_gid : (gid_t)-1;
+}
+
+static void start_watchdog(struct server *server)
+{
+    uint64_t period;
+
+    if (sd_watchdog_enabled(0, &period) <= 0)
+        return;
+    ev_timer_init(&server->watchdog, on_watchdog, 0., (double)period / 2e6);
+    ev_timer_start(server->loop, &server->watchdog);
+}
+
+static void start_signals(struct server *server)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    for (size_t i = 0; i < 2; i++) {
+        ev_signal_init(&server->terminate[i], on_terminate, signals[i]);
+        ev_signal_start(server->loop, &server->terminate[i]);
+    }
+}
+
+/* The pieces of large ledgers are mapped one by one, so that they go back to the system when their process is gone. */
+static void tune_malloc(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 65536);
+    mallopt(M_MMAP_MAX, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+int server_init(struct server *server, const struct server_options *options)
+{
+    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1};
+    list_init(&server->sessions);
+    tune_malloc();
+    server->fd_limit = raise_fd_limit();
+    server->group = find_group();
+    registry_init(&server->registry, on_remains, server);
+
+    server->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+    server->scratch = malloc(SERVER_READ_SIZE + TT_ALLOC_FRAME_MAX);
+    if (!server->loop || !server->scratch) {
+        log_line(LOG_ERR, "Cannot start: no event loop or no memory");
+        return -ENOMEM;
+    }
+    reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
+    start_signals(server);
+    return listeners_init(&server->listeners, server, options->paths, options->path_count);
+}
+
+void server_update_status(struct server *server)
+{
+    uint64_t count = server->registry.processes.count;
+
+    sd_notifyf(0, "STATUS=%" PRIu64 " process%s reporting", count, count == 1 ? "" : "es");
+}
+
+void server_run(struct server *server)
+{
+    start_watchdog(server);
+    server_update_status(server);
+    sd_notify(0, "READY=1");
+    ev_run(server->loop, 0);
+    sd_notify(0, "STOPPING=1");
+}
+
+void server_done(struct server *server)
+{
+    list_for_each (link, &server->sessions)
+        session_finish(LIST_ENTRY(link, struct session, link));
+    listeners_done(&server->listeners);
+    if (server->reporter.loop)
+        reporter_done(&server->reporter);
+    registry_done(&server->registry);
+    free(server->scratch);
+    if (server->loop)
+        ev_loop_destroy(server->loop);
+}

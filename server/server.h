@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The server: one loop, one registry, the sockets it listens on and the sessions it has. Transports feed the registry;
+ * today there is one, the session.
+ */
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/list.h"
+#include "server/listener.h"
+#include "server/registry.h"
+#include "server/reporter.h"
+
+#define SERVER_GROUP "tt-alloc" /* its members may see what the buffers of others are */
+#define SERVER_READ_SIZE 65520  /* a multiple of all three frame sizes, just under 64 KiB */
+
+struct server {
+    struct ev_loop *loop;
+    struct registry registry;
+    struct reporter reporter;
+    struct listeners listeners;
+    struct list sessions;
+    uint64_t started; /* monotonic */
+    gid_t group;      /* of SERVER_GROUP; (gid_t)-1 if there is none */
+    size_t fd_limit;
+    uint8_t *scratch; /* what one read brings in, behind what a session kept back */
+
+    ev_signal terminate[2];
+    ev_timer watchdog;
+};
+
+struct server_options {
+    const char *const *paths; /* sockets to make; with none, and none passed by systemd, the default one */
+    size_t path_count;
+    size_t leak_lines;
+};
+
+/* Everything but the loop's turning. -errno, and a line was logged. Pair with server_done(), also on failure. */
+int server_init(struct server *server, const struct server_options *options);
+/* Serves until a signal ends it. */
+void server_run(struct server *server);
+void server_done(struct server *server);
+
+/* Tells systemd how many processes report; nothing without systemd. */
+void server_update_status(struct server *server);

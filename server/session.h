@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One accepted connection: what has arrived and is not decoded yet, what waits to be sent, and whose it is.
+ *
+ * A session ends in one place, session_close(), which the handlers of its events call when a verdict says so;
+ * everything below them only returns verdicts. While a peer does not take its answers, nothing more is read from it, so
+ * it can make the server keep no more than one answer; if it takes nothing for SESSION_PATIENCE seconds, it is dropped.
+ */
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/decoder.h"
+#include "server/answer.h"
+#include "server/list.h"
+#include "server/output.h"
+#include "server/peer.h"
+
+struct server;
+struct process;
+struct user;
+
+#define SESSION_PATIENCE 5.   /* seconds */
+#define SESSION_BAD_FRAMES 16 /* in a row, then the connection is closed */
+
+enum verdict {
+    VERDICT_GO_ON,
+    VERDICT_BAD,   /* a frame or field that no client sends */
+    VERDICT_CLOSE, /* the connection is over */
+};
+
+struct session {
+    struct list link; /* server::sessions */
+    struct server *server;
+    int fd;
+    struct peer peer;
+    struct user *user;
+    bool is_authorised;
+    struct process *process; /* NULL until it reports */
+
+    ev_io readable;
+    ev_io writable;
+    ev_io exited; /* on the pidfd, once it reports */
+    ev_timer patience;
+
+    struct tt_alloc_decoder decoder;
+    uint8_t *backlog; /* arrived and not decoded: a cut frame, or what follows a request that is being answered */
+    size_t backlog_size;
+    bool is_interrupted; /* the backlog has whole frames that wait for an answer to be taken */
+    unsigned bad_frames; /* in a row */
+    uint64_t features;   /* that HELLO asked for and we have */
+    uint64_t now;        /* when the bytes being handled arrived */
+
+    struct output output;
+    struct answer answer;
+    bool is_deaf;           /* the peer takes no more answers; its reports still count */
+    bool owes_tail;         /* a QUERY was answered with 72 bytes and may turn out to want more */
+    int32_t tail_device_id; /* of that QUERY */
+};
+
+/* Takes fd over, also on failure. -ENOMEM, -EIO, -EMFILE, -EDQUOT: too many sessions of this uid. */
+int session_open(struct server *server, int fd);
+
+/* Watch the peer's process from now on: it reports. */
+void session_watch_exit(struct session *session);
+
+/* Reads once more what has arrived without waiting, then closes without a verdict on its process. For the server's end.
+ */
+void session_finish(struct session *session);

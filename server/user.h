@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What is charged to a uid. Limits are per uid and not per connection or process, because more of those would mean more
+ * quota. A uid that was seen once is remembered for good, so that going away and coming back does not renew its
+ * allowance of log lines.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/list.h"
+
+/* Live buffers of one uid: about 150 MiB of the server's memory. Root and the server's own user have 16 times that. */
+#define USER_BUFFERS_MAX (UINT64_C(4) << 20)
+#define USER_BUFFERS_MAX_PRIVILEGED (UINT64_C(64) << 20)
+/* Device rows that one uid may bring into being. */
+#define USER_DEVICES_MAX 1024
+
+struct user {
+    struct list link; /* users::buckets */
+    uid_t uid;
+    bool is_privileged; /* root or the server's own user */
+    uint64_t sessions;
+    uint64_t buffers;
+    uint64_t devices;
+    uint64_t ended; /* entries in the list of ended processes */
+
+    double log_tokens;
+    uint64_t log_refilled;
+    uint64_t log_suppressed;
+};
+
+#define USER_BUCKETS 64
+
+struct users {
+    struct list buckets[USER_BUCKETS];
+};
+
+void users_init(struct users *users);
+void users_done(struct users *users);
+
+/* The user, made if he is new. -ENOMEM. */
+int users_get(struct users *users, uid_t uid, struct user **ret);
+
+bool user_may_allocate(const struct user *user);
+
+/*
+ * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth
+ * a line of its own: *ret_first says that this was it.
+ */
+bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first);
