@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Tables whose columns depend on what there is to show. */
+
+#include "smi/model.h"
+#include "smi/table.h"
+
+#define COLUMNS_MAX 24
+
+/* What a column shows: a number of its view's own, and a region where that needs one. */
+struct meaning {
+    int kind;
+    uint32_t region;
+};
+
+struct columns {
+    struct column list[COLUMNS_MAX];
+    struct meaning meanings[COLUMNS_MAX];
+    size_t count;
+};
+
+void columns_add(struct columns *columns, int kind, uint32_t region, struct column column);
+
+struct region_list {
+    uint32_t regions[TT_ALLOC_REGIONS];
+    size_t count;
+};
+
+/* The regions worth a column, in their order: the usual ones, the others if live[region] bytes are not 0, or just the
+ * one of the filter. */
+struct region_list columns_regions(const uint64_t live[TT_ALLOC_REGIONS], const struct filter *filter);
+
+/* Adds what is live in each region. */
+void columns_count_live(uint64_t live[TT_ALLOC_REGIONS], const struct tt_alloc_usage *usage, size_t count,
+                        const struct filter *filter);
+
+/* How early the column of a region gives way: those that are seldom looked at first. */
+int columns_region_sheds(uint32_t region, const struct filter *filter);
+
+/* Cells that several views have. */
+void set_pid_cell(struct table *table, size_t column, int32_t pid);
+void set_user_cell(struct table *table, size_t column, uint32_t uid);
+void set_size_cell(struct table *table, size_t column, bool used, uint64_t bytes);
+
+/* A command line; where it will be cut anyway, without the directories of its program. */
+void set_command_cell(struct table *table, size_t column, const struct tt_alloc_process *process);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The sample as one JSON document; tt-smi.schema.json beside this file describes it. What makes it dependable: bytes
+ * are integers, what is unknown is null, identifiers that may not fit a double are strings, and "schema" counts up only
+ * when a key changes its meaning or goes.
+ */
+
+#include "smi/options.h"
+#include "smi/snapshot.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define JSON_SCHEMA 1
+
+/* One line, or indented over several. What the view does not show is left out. -ENOMEM. */
+int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *filter, enum view view, bool indented);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* tt-smi: who holds how much memory of which Tenstorrent device. Options, one sample, one view, an exit code. */
+
+#include "smi/help.h"
+#include "smi/options.h"
+#include "smi/problem.h"
+#include "smi/show.h"
+#include "smi/terminal.h"
+#include "smi/users.h"
+#include "smi/watch.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fail(const char *what, int error)
+{
+    fprintf(stderr, "tt-smi: %s: %s\n", what, strerror(-error));
+    return EXIT_USAGE;
+}
+
+static int sample(const struct options *options, struct snapshot *ret)
+{
+    const char *path = options->socket ? options->socket : snapshot_default_path();
+    struct tt_alloc_connection *connection = NULL;
+    int error = tt_alloc_connect(options->socket, &connection);
+    int r = snapshot_take(connection, path, error, ret);
+
+    tt_alloc_disconnect(connection);
+    return r;
+}
+
+/* JSON says itself that there is no server; the table would only say it twice. */
+static int give_up(const struct snapshot *snapshot, const struct options *options, const struct style *style)
+{
+    if (options->json)
+        (void)show(stdout, snapshot, options, style);
+    problem_report(snapshot->error, snapshot->path);
+    return problem_exit_code(snapshot->error);
+}
+
+static int check_process(const struct snapshot *snapshot, const struct options *options)
+{
+    int32_t pid = options->filter.pid;
+
+    if (pid == 0 || snapshot_has_process(snapshot, pid))
+        return EXIT_FINE;
+    if (!snapshot_has_ended(snapshot, pid))
+        fprintf(stderr, "tt-smi: process %d does not report   tt-smi lists those that do\n", pid);
+    else if (options->view == VIEW_TABLE)
+        fprintf(stderr, "tt-smi: process %d has ended   tt-smi exited -p %d\n", pid, pid);
+    else
+        return EXIT_FINE;
+    return EXIT_NOT_FOUND;
+}
+
+/* A device or process asked for by number should exist; the other filters may well let nothing through. */
+static int check_filter(const struct snapshot *snapshot, const struct options *options)
+{
+    for (size_t i = 0; i < options->filter.device_count; i++) {
+        if (!snapshot_has_device(snapshot, options->filter.devices[i])) {
+            fprintf(stderr, "tt-smi: nothing was reported on device %d   tt-smi lists the devices\n",
+                    options->filter.devices[i]);
+            return EXIT_NOT_FOUND;
+        }
+    }
+    return check_process(snapshot, options);
+}
+
+static int show_once(struct snapshot *snapshot, const struct options *options)
+{
+    struct style style = terminal_style(options);
+    int r;
+
+    if (snapshot->error != 0)
+        return give_up(snapshot, options, &style);
+    r = check_filter(snapshot, options);
+    if (r != EXIT_FINE)
+        return r;
+    r = snapshot_select(snapshot, &options->filter);
+    if (r == 0)
+        r = show(stdout, snapshot, options, &style);
+    if (r < 0)
+        return fail("cannot compose the output", r);
+    return options->view == VIEW_LEAKS && snapshot->leak_count > 0 ? EXIT_FINDING : EXIT_FINE;
+}
+
+static int run(const struct options *options)
+{
+    struct snapshot snapshot = {0};
+    int r;
+
+    if (options->action != ACTION_SHOW) {
+        fputs(options->action == ACTION_HELP ? help_text : version_text, stdout);
+        return EXIT_FINE;
+    }
+    if (options->watch)
+        return watch(options);
+    r = sample(options, &snapshot);
+    if (r < 0)
+        return fail("cannot ask the server", r);
+    r = show_once(&snapshot, options);
+    snapshot_clear(&snapshot);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    int code;
+
+    setlocale(LC_CTYPE, "");
+    if (options_parse(argc, argv, &options) < 0)
+        return EXIT_USAGE;
+    code = run(&options);
+    options_clear(&options);
+    users_clear();
+    errno = 0;
+    if (fclose(stdout) != 0)
+        code = fail("cannot write the output", errno ? -errno : -EIO);
+    return code;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The one place that knows which view goes with which option.
+ */
+
+#include "smi/show.h"
+#include "smi/json.h"
+#include "smi/terminal.h"
+#include "smi/views.h"
+
+/* In a loop every document is one line, whatever stdout is. */
+static int show_json(FILE *out, const struct snapshot *snapshot, const struct options *options)
+{
+    return json_print(out, snapshot, &options->filter, options->view, !options->watch && terminal_is_stdout());
+}
+
+static int show_verb(FILE *out, const struct snapshot *snapshot, const struct options *options,
+                     const struct style *style)
+{
+    int r = 0;
+
+    if (options->watch) {
+        r = print_header(out, snapshot, style);
+        fputc('\n', out);
+    }
+    if (r < 0)
+        return r;
+    return options->view == VIEW_LEAKS ? print_leaks(out, snapshot, &options->filter, style)
+                                       : print_exited(out, snapshot, &options->filter, style);
+}
+
+int show(FILE *out, const struct snapshot *snapshot, const struct options *options, const struct style *style)
+{
+    if (options->json)
+        return show_json(out, snapshot, options);
+    if (snapshot->error != 0 || options->view == VIEW_TABLE)
+        return print_overview(out, snapshot, &options->filter, style);
+    return show_verb(out, snapshot, options, style);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Turns a sample into the output that the options ask for. */
+
+#include "smi/options.h"
+#include "smi/snapshot.h"
+#include "smi/style.h"
+
+#include <stdio.h>
+
+/* 0 or -ENOMEM. A sample without a server is shown as such. */
+int show(FILE *out, const struct snapshot *snapshot, const struct options *options, const struct style *style);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * How text is to be written, and the few ways of writing a line that everything on the screen goes through. Whatever
+ * passes here is escaped, and no longer than the line.
+ */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct style {
+    size_t width; /* columns of a line; 0: as many as it takes */
+    bool utf8;    /* else ASCII only */
+    bool color;
+};
+
+enum tint {
+    TINT_NONE,
+    TINT_BOLD,
+    TINT_GREEN,
+    TINT_YELLOW,
+    TINT_RED,
+    TINTS,
+};
+
+/* The text escaped, or NULL when out of memory; free() it. */
+char *style_compose(const struct style *style, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+/* Writes escaped text in a colour; where it is wider than width, cut and marked as cut. width is at least 1. */
+void style_put(FILE *out, const struct style *style, enum tint tint, const char *text, size_t width);
+
+/* One line, cut where the style's width ends. -ENOMEM, with nothing written. */
+int style_line(FILE *out, const struct style *style, enum tint tint, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));

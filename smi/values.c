@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Numbers are parsed strictly: the C library's functions take blanks, signs and what follows a number too readily.
+ */
+
+#include "smi/values.h"
+#include "smi/text.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECONDS_MIN 0.1
+#define SECONDS_MAX 86400.0
+
+int refuse(const char *format, ...)
+{
+    char *message, *shown;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    va_end(arguments);
+    shown = message ? text_escape(message, false) : NULL;
+    fprintf(stderr, "tt-smi: %s\n", shown ? shown : "out of memory");
+    free(shown);
+    free(message);
+    return -EINVAL;
+}
+
+static bool parse_number(const char *text, long lowest, long highest, long *ret)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] < '0' || text[0] > '9' || value < lowest ||
+        value > highest)
+        return false;
+    *ret = value;
+    return true;
+}
+
+bool value_interval(const char *text, double unit, uint64_t *ret)
+{
+    char *end;
+    double seconds;
+
+    errno = 0;
+    seconds = strtod(text, &end) * unit;
+    if (errno != 0 || end == text || *end != '\0' || !(seconds >= SECONDS_MIN && seconds <= SECONDS_MAX))
+        return false;
+    *ret = (uint64_t)(seconds * 1e9);
+    return true;
+}
+
+static int add_device(struct filter *filter, int32_t device)
+{
+    int32_t *devices = reallocarray(filter->devices, filter->device_count + 1, sizeof(*devices));
+
+    if (!devices)
+        return -ENOMEM;
+    devices[filter->device_count++] = device;
+    filter->devices = devices;
+    return 0;
+}
+
+int value_devices(struct filter *filter, char *list)
+{
+    for (char *item, *rest = list; (item = strsep(&rest, ","));) {
+        long device;
+        int r;
+
+        if (!parse_number(item, 0, INT32_MAX, &device))
+            return refuse("-d takes device numbers, such as 0 or 0,2, not '%s'", item);
+        r = add_device(filter, (int32_t)device);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int value_user(struct filter *filter, const char *user)
+{
+    const struct passwd *entry = user ? getpwnam(user) : NULL;
+    long uid = (long)geteuid();
+
+    if (entry)
+        uid = (long)entry->pw_uid;
+    else if (user && !parse_number(user, 0, UINT32_MAX, &uid))
+        return refuse("-u takes a user name or uid; there is no user '%s'", user);
+    filter->by_uid = true;
+    filter->uid = (uint32_t)uid;
+    return 0;
+}
+
+int value_pid(struct filter *filter, const char *text)
+{
+    long pid;
+
+    if (!parse_number(text, 1, INT32_MAX, &pid))
+        return refuse("-p takes a process id, not '%s'", text);
+    filter->pid = (int32_t)pid;
+    return 0;
+}
+
+int value_region(struct filter *filter, const char *name)
+{
+    filter->region = region_by_name(name);
+    return filter->region >= 0 ? 0
+                               : refuse("--region takes one of dram l1 l1_small trace cb system_memory kernel, not "
+                                        "'%s'",
+                                        name);
+}
+
+int value_color(const char *word, enum when *ret)
+{
+    static const char *const words[] = {[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *ret = (enum when)i;
+            return 0;
+        }
+    }
+    return refuse("--color takes auto, always or never, not '%s'", word);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What a person sees: pure functions from a sample to lines of text. None is longer than style->width. The filter must
+ * be the one the sample was selected with: it decides which figures are summed. All return 0 or -ENOMEM.
+ */
+
+#include "smi/snapshot.h"
+#include "smi/style.h"
+
+#include <stdio.h>
+
+/* Program, host, time, and how complete the picture is. Says so if the server cannot be asked. */
+int print_header(FILE *out, const struct snapshot *snapshot, const struct style *style);
+
+/* The whole default view: header, devices, processes, and a line if something was left behind. */
+int print_overview(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+
+int print_devices(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+int print_processes(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+
+/* Ended processes that left buffers: a summary, then each. */
+int print_leaks(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+
+/* All ended processes that the server remembers. */
+int print_exited(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
