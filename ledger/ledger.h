@@ -5,7 +5,7 @@
  * The live buffers of one process.
  *
  * A buffer's key is (device, region, id). Records of 24 bytes stand densely in chunks; an index of 8-byte entries (a
- * tag of the hash and the record's slot) finds them. The index is made of fixed-size segments that split one at a time
+ * hash and the record's slot) finds them. The index is made of small segments that grow and split one at a time
  * (extendible hashing), so that growing never moves more than one segment: a table that doubles in one go would stall
  * its owner for tens of milliseconds at a million buffers. The hash is keyed with a secret of the ledger, because ids
  * come from processes that may be hostile.
