@@ -99,7 +99,8 @@ static ssize_t measure(const uint8_t *bytes, size_t size)
         return (ssize_t)end;
     if (end == size)
         return 0;
-    return end == TT_ALLOC_FRAME_72 ? TT_ALLOC_FRAME_72 : -EPROTO;
+    /* Type 6 does not exist in the 72-byte generation. */
+    return end == TT_ALLOC_FRAME_72 && bytes[0] != TT_ALLOC_DEVICE_INFO_QUERY ? TT_ALLOC_FRAME_72 : -EPROTO;
 }
 
 static ssize_t decode_first(struct tt_alloc_decoder *decoder, const uint8_t *bytes, size_t size,

@@ -7,6 +7,7 @@
 #include "server/ended.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static void drop(struct ended_list *list, struct ended *entry)
     list->count--;
     list->placements -= entry->placement_count;
     entry->user->ended--;
+    entry->user->ended_placements -= entry->placement_count;
     free(entry->command);
     free(entry);
 }
@@ -37,15 +39,20 @@ void ended_done(struct ended_list *list)
         drop(list, LIST_ENTRY(link, struct ended, link));
 }
 
-/* Oldest first, so the first entry of the user with most entries is his oldest. */
-static void make_room(struct ended_list *list)
+static uint64_t used_by(const struct user *user, bool placements)
+{
+    return placements ? user->ended_placements : user->ended;
+}
+
+/* Oldest first, so the first entry of the user who uses most of what is short is his oldest. */
+static void make_room(struct ended_list *list, bool placements)
 {
     struct ended *victim = NULL;
 
     list_for_each (link, &list->entries) {
         struct ended *entry = LIST_ENTRY(link, struct ended, link);
 
-        if (!victim || entry->user->ended > victim->user->ended)
+        if (!victim || used_by(entry->user, placements) > used_by(victim->user, placements))
             victim = entry;
     }
     if (victim)
@@ -73,8 +80,10 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
 
     if (!entry)
         return -ENOMEM;
-    while (list->count > 0 && (list->count >= ENDED_MAX || list->placements + placements > ENDED_PLACEMENTS_MAX))
-        make_room(list);
+    while (list->count >= ENDED_MAX)
+        make_room(list, false);
+    while (list->count > 0 && list->placements + placements > ENDED_PLACEMENTS_MAX)
+        make_room(list, true);
 
     entry->serial = list->next_serial++;
     entry->process_serial = process->serial;
@@ -86,7 +95,9 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     process->facts.command = NULL;
     entry->start_time = process->facts.start_time;
     entry->end_time = clock_wall();
-    entry->lifetime = entry->start_time ? entry->end_time - entry->start_time : now - process->created;
+    entry->lifetime = now - process->created;
+    if (entry->start_time && entry->start_time < entry->end_time) /* the wall clock may have been set back */
+        entry->lifetime = entry->end_time - entry->start_time;
     entry->idle = now - process->last_activity;
     entry->reason = reason;
     entry->is_inexact = process->is_inexact;
@@ -96,6 +107,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     copy_placements(entry, process);
 
     process->user->ended++;
+    process->user->ended_placements += placements;
     list_append(&list->entries, &entry->link);
     list->count++;
     list->placements += placements;

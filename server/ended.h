@@ -3,7 +3,7 @@
 
 /*
  * The processes that are gone: what each held at its peak and what it left behind. The list is bounded; when it is
- * full, the oldest entry of whoever has most entries goes, so that nobody can flush out what others want to look up.
+ * full, the oldest entry of whoever takes most of it goes, so that nobody can flush out what others want to look up.
  */
 
 #include <stdint.h>

@@ -45,21 +45,23 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
     ev_io_start(loop, &listener->acceptable);
 }
 
-/* Descriptors have run out: gives the spare one up, takes the connection with it, and closes both. */
+/* Descriptors have run out: gives the spare one up, takes the connection with it, and closes both. There need not be
+ * one: the kernel looks for a descriptor before it looks for a connection. */
 static void turn_one_away(struct listener *listener)
 {
     struct listeners *listeners = &listener->server->listeners;
     int fd;
 
-    listener->server->registry.figures.sessions_refused++;
     if (listeners->spare_fd < 0) {
         pause_accepting(listener);
         return;
     }
     close(listeners->spare_fd);
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+        listener->server->registry.figures.sessions_refused++;
+    }
     listeners->spare_fd = open_spare();
 }
 
@@ -180,7 +182,7 @@ int listeners_init(struct listeners *listeners, struct server *server, const cha
     listeners->spare_fd = open_spare();
     for (int i = 0; i < passed && error == 0; i++)
         error = listen_on_passed(listeners, server, SD_LISTEN_FDS_START + i);
-    if (passed > 0)
+    if (passed > 0 && error == 0)
         log_line(LOG_INFO, "Listening on %d socket%s passed by systemd", passed, passed == 1 ? "" : "s");
     if (passed == 0 && count == 0) {
         paths = &default_path;

@@ -84,16 +84,15 @@ static int write_journal(int level, const char *const *fields, size_t field_coun
     return sd_journal_sendv(parts, (int)count);
 }
 
-static void emit(int level, const char *const *fields, size_t field_count, const char *text)
+static int emit(int level, const char *const *fields, size_t field_count, const char *text)
 {
     char line[LINE_MAX_BYTES + 1];
     int length;
 
     if (to_journal && write_journal(level, fields, field_count, text) >= 0)
-        return;
+        return 0;
     length = snprintf(line, sizeof(line), "%s\n", text);
-    if (write_stderr(line, (size_t)length) < 0)
-        lines_lost++;
+    return write_stderr(line, (size_t)length);
 }
 
 static void tell_loss(void)
@@ -103,9 +102,10 @@ static void tell_loss(void)
 
     if (lost == 0)
         return;
-    lines_lost_told = lines_lost;
-    snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost because nobody read them", lost);
-    emit(LOG_WARNING, NULL, 0, text);
+    snprintf(text, sizeof(text), "%" PRIu64 " log line%s lost because nobody read %s", lost,
+             lost == 1 ? " was" : "s were", lost == 1 ? "it" : "them");
+    if (emit(LOG_WARNING, NULL, 0, text) == 0)
+        lines_lost_told = lines_lost;
 }
 
 void log_event(int level, const char *const *fields, size_t field_count, const char *format, ...)
@@ -122,7 +122,8 @@ void log_event(int level, const char *const *fields, size_t field_count, const c
     va_end(arguments);
 
     tell_loss();
-    emit(level, fields, field_count, text);
+    if (emit(level, fields, field_count, text) < 0)
+        lines_lost++;
     errno = saved;
 }
 

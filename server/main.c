@@ -103,10 +103,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int option, error;
+    int option, at, error;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    /* "+": in order, so that `at` is where the option stands that is being looked at. */
+    while (at = optind, (option = getopt_long(argc, argv, "+:", options, NULL)) != -1) {
         switch (option) {
         case 'h':
             fputs(help, stdout);
@@ -115,9 +116,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             puts("tt-allocation-server " TT_ALLOC_VERSION);
             return 0;
         case '?':
-            return usage_error("unknown option '%s'", argv[optind - 1]);
+            return usage_error("unknown option '%s'", argv[at]);
         case ':':
-            return usage_error("option '%s' needs a value", argv[optind - 1]);
+            return usage_error("option '%s' needs a value", argv[at]);
         default:
             error = parse_option(arguments, option, optarg);
             if (error < 0)

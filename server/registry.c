@@ -303,23 +303,12 @@ static void count_release(struct registry *registry, const struct ledger_change 
 static void apply(struct process *process, const struct ledger_change *change, uint64_t now)
 {
     struct device *device = change->device->userdata;
-    struct usage *usage = &device->usage;
-    bool was_there = change->effect == LEDGER_REPLACED || change->effect == LEDGER_REMOVED;
-    bool is_there = change->effect == LEDGER_REPLACED || change->effect == LEDGER_ADDED;
 
-    if (was_there) {
-        usage_remove(usage, change->region, change->size_before);
-        process->user->buffers--;
-    }
-    if (is_there) {
-        usage_add(usage, change->region, change->size_after);
+    ledger_apply(change, now, &device->usage);
+    if (change->effect == LEDGER_ADDED)
         process->user->buffers++;
-    }
-    if (change->effect == LEDGER_REMOVED || change->effect == LEDGER_UNSHARED)
-        usage->frees[change->region]++;
-    else
-        usage->allocations[change->region]++;
-    usage->last_activity = now;
+    else if (change->effect == LEDGER_REMOVED)
+        process->user->buffers--;
 }
 
 int registry_allocate(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,

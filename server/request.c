@@ -142,13 +142,17 @@ static enum verdict on_describe(struct session *session, const struct tt_alloc_d
 
 /* ---- Questions of the proof of concept ---- */
 
+/* The process that asks, if it reports: through this session or another. A PID of 0 is nobody's in particular. */
+static struct process *asking_process(struct session *session)
+{
+    if (session->process || session->peer.pid <= 0)
+        return session->process;
+    return processes_find_pid(&registry_of(session)->processes, session->peer.pid);
+}
+
 static struct device *find_device(struct session *session, int32_t device_id)
 {
-    struct process *process = session->process;
-
-    if (!process)
-        process = processes_find_pid(&registry_of(session)->processes, session->peer.pid);
-    return registry_resolve(registry_of(session), process, device_id);
+    return registry_resolve(registry_of(session), asking_process(session), device_id);
 }
 
 static struct tt_alloc_message_144 totals(struct session *session, int32_t device_id)
@@ -296,11 +300,9 @@ static void reset_all_peaks(struct registry *registry, int32_t number)
 static int reset_own_peaks(struct session *session, int32_t device_id)
 {
     struct registry *registry = registry_of(session);
-    struct process *process = session->process;
+    struct process *process = asking_process(session);
     const struct device *device;
 
-    if (!process)
-        process = processes_find_pid(&registry->processes, session->peer.pid);
     if (!process)
         return -ESRCH;
     device = registry_resolve(registry, process, device_id);

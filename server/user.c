@@ -63,6 +63,7 @@ bool user_may_allocate(const struct user *user)
 bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first)
 {
     double seconds = (double)(now - user->log_refilled) / (double)NSEC_PER_SEC;
+    double cost = lines < LOG_BURST ? lines : LOG_BURST; /* else the longest reports could never be written */
 
     user->log_tokens += seconds * LOG_PER_SECOND;
     if (user->log_tokens > LOG_BURST)
@@ -70,8 +71,8 @@ bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_fir
     user->log_refilled = now;
 
     *ret_first = false;
-    if (user->log_tokens >= lines) {
-        user->log_tokens -= lines;
+    if (user->log_tokens >= cost) {
+        user->log_tokens -= cost;
         user->log_suppressed = 0;
         return true;
     }

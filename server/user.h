@@ -27,6 +27,7 @@ struct user {
     uint64_t buffers;
     uint64_t devices;
     uint64_t ended; /* entries in the list of ended processes */
+    uint64_t ended_placements;
 
     double log_tokens;
     uint64_t log_refilled;

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import unittest
@@ -81,7 +82,11 @@ class Server:
     def start(self):
         command = [BIN / "tt-allocation-server", "--socket", self.path, *self.options]
         self.process = subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
         )
         self._reader = threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True)
         self._reader.start()
@@ -296,6 +301,10 @@ for line in sys.stdin:
         self.process.stdin.write("; ".join(statements) + "\n")
         self.process.stdin.flush()
         self.hear()
+
+    def run(self, code):
+        """The same for code of several lines."""
+        self.do(f"exec({textwrap.dedent(code)!r}, globals())")
 
     def ask(self, expression):
         """The value of an expression there: plain values, tuples, lists, dicts."""
