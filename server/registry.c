@@ -44,7 +44,7 @@ static int add_process(struct registry *registry, const struct peer *peer, struc
     return processes_add(&registry->processes, peer, facts, user, clock_now(), ret);
 }
 
-int registry_attach(struct registry *registry, const struct peer *peer, pid_t label_pid, struct process **ret)
+int registry_attach(struct registry *registry, const struct peer *peer, struct process **ret)
 {
     struct process_facts facts;
     struct process *process;
@@ -59,10 +59,17 @@ int registry_attach(struct registry *registry, const struct peer *peer, pid_t la
         return error;
 
     process->sessions++;
-    if (label_pid > 0)
-        process->label_pid = label_pid;
     *ret = process;
     return 0;
+}
+
+/* Whether no earlier device id of the process is on the same row: two ids of a process may well name one chip. */
+static bool is_first_on(const struct process *process, size_t position)
+{
+    for (size_t i = 0; i < position; i++)
+        if (ledger_device(process->ledger, i)->userdata == ledger_device(process->ledger, position)->userdata)
+            return false;
+    return true;
 }
 
 /* The process holds nothing any more on any device; the rows stay. */
@@ -75,7 +82,7 @@ static void withdraw_from_devices(struct process *process)
         if (!device)
             continue;
         usage_withdraw(&device->usage, &place->usage);
-        device->processes--;
+        device->processes -= is_first_on(process, i);
     }
 }
 
@@ -125,23 +132,34 @@ void registry_detach(struct registry *registry, struct process *process, bool ex
 
 /* ---- A process's devices ---- */
 
-static void place_on(struct ledger_device *place, struct device *device)
+/* Whether one of the process's device ids is on the row. */
+static bool is_on(const struct process *process, const struct device *device)
 {
+    for (size_t i = 0; i < ledger_device_count(process->ledger); i++)
+        if (ledger_device(process->ledger, i)->userdata == device)
+            return true;
+    return false;
+}
+
+static void place_on(const struct process *process, struct ledger_device *place, struct device *device)
+{
+    if (!is_on(process, device)) {
+        device->processes++;
+        device->processes_ever++;
+    }
     place->userdata = device;
     device_ref(device);
-    device->processes++;
-    device->processes_ever++;
     usage_merge(&device->usage, &place->usage);
 }
 
-static void take_off(struct ledger_device *place)
+static void take_off(const struct process *process, struct ledger_device *place)
 {
     struct device *device = place->userdata;
 
     usage_withdraw(&device->usage, &place->usage);
-    device->processes--;
-    device_unref(device);
     place->userdata = NULL;
+    device->processes -= !is_on(process, device);
+    device_unref(device);
 }
 
 /* The process's entry for a device it uses for the first time, with its row. */
@@ -156,7 +174,7 @@ static int use_device(struct registry *registry, struct process *process, int32_
     error = devices_get_logical(&registry->devices, device_id, process->user, &device);
     if (error < 0)
         return error;
-    place_on(place, device);
+    place_on(process, place, device);
     *ret = place;
     return 0;
 }
@@ -191,15 +209,16 @@ static int row_of_chip(struct registry *registry, struct process *process, const
     return 0;
 }
 
-static void move_place(struct registry *registry, struct ledger_device *place, struct device *device)
+static void move_place(struct registry *registry, const struct process *process, struct ledger_device *place,
+                       struct device *device)
 {
     struct device *old = place->userdata;
 
     if (old == device)
         return;
     if (old)
-        take_off(place);
-    place_on(place, device);
+        take_off(process, place);
+    place_on(process, place, device);
     if (old && !old->is_physical && old->references == 0 && old->processes_ever == 1)
         devices_remove(&registry->devices, old);
 }
@@ -222,7 +241,7 @@ static int describe(struct registry *registry, struct process *process, const st
         error = row_of_chip(registry, process, place, facts, &device);
         if (error < 0)
             return error;
-        move_place(registry, place, device);
+        move_place(registry, process, place, device);
     }
     device_learn(device, facts, process->user->is_privileged);
     return 0;

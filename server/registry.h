@@ -44,11 +44,8 @@ void registry_init(struct registry *registry, void (*on_remains)(struct remains,
 /* Frees everything. Processes that are still there get no leak report: they are alive. */
 void registry_done(struct registry *registry);
 
-/*
- * A session of this peer reports. The process, made if it is new; each attach is paired with one detach. label_pid is
- * what the peer calls itself, or 0. -ENOMEM.
- */
-int registry_attach(struct registry *registry, const struct peer *peer, pid_t label_pid, struct process **ret);
+/* A session of this peer reports. The process, made if it is new; each attach is paired with one detach. -ENOMEM. */
+int registry_attach(struct registry *registry, const struct peer *peer, struct process **ret);
 /* A session ended. With the last one the process is over: entered in the list, its memory given back, what it left
  * told. */
 void registry_detach(struct registry *registry, struct process *process, bool exited);

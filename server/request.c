@@ -35,20 +35,22 @@ static enum verdict send_frame(struct session *session, const void *frame, size_
 /* What the process calls itself differs in a container, and after a fork; it is kept for people and never believed. */
 static void note_label(struct session *session, pid_t label)
 {
-    if (label == 0 || label == session->peer.pid)
+    if (label == 0)
         return;
-    registry_of(session)->figures.pid_mismatch++;
-    if (session->process && label > 0)
+    if (label > 0)
         session->process->label_pid = label;
+    if (label != session->peer.pid)
+        registry_of(session)->figures.pid_mismatch++;
 }
 
-static enum verdict become_reporter(struct session *session, pid_t label)
+static enum verdict become_reporter(struct session *session)
 {
     if (session->process)
         return VERDICT_GO_ON;
-    if (registry_attach(registry_of(session), &session->peer, label, &session->process) < 0)
+    if (registry_attach(registry_of(session), &session->peer, &session->process) < 0)
         return VERDICT_CLOSE;
-    session->process->label_pid = label > 0 ? label : session->process->label_pid;
+    if (session->label_pid > 0)
+        session->process->label_pid = session->label_pid;
     session_watch_exit(session);
     return VERDICT_GO_ON;
 }
@@ -96,7 +98,7 @@ static enum verdict verdict_on_report(struct session *session, int error)
 
 static enum verdict on_allocation(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
 {
-    enum verdict verdict = become_reporter(session, message->process_id);
+    enum verdict verdict = become_reporter(session);
 
     if (verdict != VERDICT_GO_ON)
         return verdict;
@@ -107,7 +109,7 @@ static enum verdict on_allocation(struct session *session, const struct tt_alloc
 
 static enum verdict on_release(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
 {
-    enum verdict verdict = become_reporter(session, message->process_id);
+    enum verdict verdict = become_reporter(session);
 
     if (verdict != VERDICT_GO_ON)
         return verdict;
@@ -133,7 +135,7 @@ static enum verdict on_free(struct session *session, const struct tt_alloc_messa
 
 static enum verdict on_describe(struct session *session, const struct tt_alloc_device_record *facts)
 {
-    enum verdict verdict = become_reporter(session, 0);
+    enum verdict verdict = become_reporter(session);
 
     if (verdict != VERDICT_GO_ON)
         return verdict;
@@ -272,9 +274,10 @@ static enum verdict on_hello(struct session *session, const struct tt_alloc_hell
 
     if (hello->magic != TT_ALLOC_MAGIC)
         return VERDICT_CLOSE;
+    session->label_pid = hello->process_id;
     session->features = hello->features & TT_ALLOC_FEATURE_FREE_REGION;
     if (hello->flags & TT_ALLOC_HELLO_REPORTER)
-        verdict = become_reporter(session, hello->process_id);
+        verdict = become_reporter(session);
     if (verdict == VERDICT_GO_ON && !(hello->flags & TT_ALLOC_HELLO_QUIET))
         verdict = send_welcome(session);
     return verdict;

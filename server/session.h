@@ -40,6 +40,7 @@ struct session {
     struct user *user;
     bool is_authorised;
     struct process *process; /* NULL until it reports */
+    pid_t label_pid;         /* what HELLO says the peer calls itself */
 
     ev_io readable;
     ev_io writable;

@@ -869,9 +869,9 @@ def _usage(usages):
 
 
 def _process(entry, usages, command):
-    by_device = {}
+    by_device = {}  # two of a process's own numbers may name one chip
     for record in usages:
-        by_device.setdefault(record["device_id"], []).append(record)
+        by_device.setdefault((record["device_id"], record["logical_id"]), []).append(record)
     return {
         "pid": entry["process_id"] or None,
         "uid": entry["uid"],
@@ -889,11 +889,11 @@ def _process(entry, usages, command):
         "devices": [
             {
                 "device": device,
-                "logical_id": records[0]["logical_id"],
+                "logical_id": logical_id,
                 "idle_seconds": _seconds(records[0]["idle"]),
                 **_usage(records),
             }
-            for device, records in by_device.items()
+            for (device, logical_id), records in by_device.items()
         ],
     }
 
@@ -1178,6 +1178,8 @@ def _run_replay(arguments):
         os.environ["TT_ALLOC_SOCKET"] = arguments.socket
     _enabled = True
     device_count()  # no server: say so before, not after
+    for device, asic_id in arguments.chip:
+        describe_device(device, asic_id=asic_id)
     replay.run(arguments.times)
     _print_replay(replay.counts, arguments.times)
     if arguments.hold:
@@ -1189,6 +1191,17 @@ def _count(text):
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
+
+
+def _chip(text):
+    device, _, asic_id = text.partition("=")
+    try:
+        chip = int(device), int(asic_id, 0)
+    except ValueError:
+        chip = -1, -1
+    if not (0 <= chip[0] < 2**31 and 0 <= chip[1] < 2**64):
+        raise argparse.ArgumentTypeError(f"must be DEVICE=ASIC_ID, not {text!r}")
+    return chip
 
 
 def main():
@@ -1204,6 +1217,14 @@ def main():
     replay.add_argument("files", nargs="+", metavar="FILE", help="a graph capture (JSON)")
     replay.add_argument("--times", type=_count, default=1, metavar="N", help="replay N times, one after another")
     replay.add_argument("--hold", action="store_true", help="keep what is left live until SIGINT or SIGTERM")
+    replay.add_argument(
+        "--chip",
+        type=_chip,
+        action="append",
+        default=[],
+        metavar="DEVICE=ASIC_ID",
+        help="the captures' device DEVICE is the chip with this asic id, and stands in its row of tt-smi; may be repeated",
+    )
     replay.add_argument("--socket", metavar="PATH", help=f"the server's socket (default: {SOCKET_PATH})")
     arguments = parser.parse_args()
 

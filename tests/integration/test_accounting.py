@@ -397,6 +397,17 @@ class Chips(AccountingTest):
                 self.assertEqual(self.device(row)["usage"][row, REGION, DRAM]["bytes"], 210)
                 self.assertEqual(self.device(row)["processes"], 2)
 
+    def test_two_names_of_one_process_for_one_chip(self):
+        self.describe(self.a, 10, asic_id=111)
+        self.a.do("c.alloc(0x2000, 10, device_id=10)", "c.alloc(0x2000, 200, device_id=11)")
+        self.describe(self.a, 11, asic_id=111)
+        (row,) = (d["device_id"] for d in self.watch.entries(raw.LIST_DEVICES) if d["asic_id"] == 111)
+        self.assertEqual(self.device(row)["usage"][row, REGION, DRAM]["bytes"], 210)
+        self.assertEqual(self.device(row)["processes"], 1)
+        self.a.kill()
+        wait_until(lambda: self.device(row)["processes"] == 0, "the row to be without a process")
+        self.assertEqual(self.device(row)["usage"][row, REGION, DRAM]["bytes"], 0)
+
     def test_remote_chips_share_a_pci_address(self):
         self.describe(self.a, 1, asic_id=111, pci_address=0x0900, remote=0)
         self.describe(self.a, 2, asic_id=112, pci_address=0x0900, remote=1)

@@ -16,7 +16,7 @@ import unittest
 
 import raw
 from harness import NOBODY, PATIENCE, PYTHON_CLIENT, SRC, Child, Puppet, ServerTest, client_environment, run, wait_until
-from raw import CB, DRAM, KERNEL, L1, L1_SMALL, POOL_DRAM, POOL_L1, SYSTEM_MEMORY, TRACE
+from raw import CB, DRAM, KERNEL, L1, L1_SMALL, SYSTEM_MEMORY, TRACE
 
 REGION, POOL = 0, 1
 CAPTURE = SRC / "scripts" / "captures" / "ttnn-matmul.json"
@@ -696,6 +696,21 @@ class Replay(ClientTest):
         self.server.wait_for_line(r"exited but left 4 buffers allocated: 22 KiB dram, 768 KiB l1")
         self.server.wait_for_line(r"Buffer 0xfefff000: 22528 bytes DRAM")
         self.server.wait_for_line(r"Buffer 0x5b400: 524288 bytes CB")
+
+    def test_on_a_chip(self):
+        """Both devices of the capture are one chip, and stand in its row."""
+        out = self.replay(CAPTURE, "--chip", "0=0xabc", "--chip", "1=2748")
+        self.assertEqual((out.returncode, out.stderr), (0, ""))
+        self.assertIn("device 1 dram: peak 22.0 KiB, live at the end 22.0 KiB in 1 buffer\n", out.stdout)
+        self.assertIn("device 0 l1:   peak 768.0 KiB, live at the end 768.0 KiB in 3 buffers\n", out.stdout)
+        self.assertEqual([d["asic_id"] for d in self.watch.entries(raw.LIST_DEVICES)].count(0xABC), 1)
+
+    def test_impossible_chips(self):
+        for chip in ("0", "0=", "=1", "-1=5", "0=-5", "0=x", "2147483648=1", f"0={2**64}"):
+            with self.subTest(chip=chip):
+                out = self.replay(CAPTURE, f"--chip={chip}")
+                self.assertEqual(out.returncode, 2)
+                self.assertIn("must be DEVICE=ASIC_ID", out.stderr)
 
     def test_many_times(self):
         out = self.check([json.loads(CAPTURE.read_text())], CAPTURE, "--times", "50", times=50)

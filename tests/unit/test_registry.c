@@ -92,14 +92,16 @@ static void check_ledger(const struct process *process)
     }
 }
 
-/* What all processes hold on a row, and how many have it. */
-static uint32_t add_up(const struct registry *registry, const struct device *device, struct usage *total)
+/* What all processes hold on a row; how many have it, and under how many device ids of theirs. */
+static void add_up(const struct registry *registry, const struct device *device, struct usage *total,
+                   uint32_t *ret_processes, uint32_t *ret_places)
 {
-    uint32_t processes = 0;
+    uint32_t processes = 0, places = 0;
 
     *total = (struct usage){0};
     list_for_each (link, &registry->processes.all) {
         struct process *process = LIST_ENTRY(link, struct process, link);
+        uint32_t before = places;
 
         for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
             struct ledger_device *place = ledger_device(process->ledger, i);
@@ -107,10 +109,12 @@ static uint32_t add_up(const struct registry *registry, const struct device *dev
             if (place->userdata != device)
                 continue;
             usage_merge(total, &place->usage);
-            processes++;
+            places++;
         }
+        processes += places > before;
     }
-    return processes;
+    *ret_processes = processes;
+    *ret_places = places;
 }
 
 static uint32_t references_held(const struct world *world, const struct device *device)
@@ -129,10 +133,12 @@ static void check_rows(const struct world *world)
 
     for (size_t i = 0; i < devices->count; i++) {
         const struct device *row = devices->rows[i];
+        uint32_t processes, places;
         struct usage total;
 
-        assert_int_equal(row->processes, add_up(&world->registry, row, &total));
-        assert_int_equal(row->references, row->processes + references_held(world, row));
+        add_up(&world->registry, row, &total, &processes, &places);
+        assert_int_equal(row->processes, processes);
+        assert_int_equal(row->references, places + references_held(world, row));
         assert_true(row->processes_ever >= row->processes);
         for (unsigned region = 0; region < USAGE_REGIONS; region++) {
             assert_true(row->usage.region[region].bytes == total.region[region].bytes);
@@ -195,7 +201,7 @@ static struct process *attach(struct world *world, uid_t uid, pid_t pid)
     struct peer peer = {.pid = pid, .uid = uid, .gid = uid, .pidfd = -1};
     struct process *process = NULL;
 
-    assert_int_equal(registry_attach(&world->registry, &peer, 0, &process), 0);
+    assert_int_equal(registry_attach(&world->registry, &peer, &process), 0);
     assert_non_null(process);
     return process;
 }
@@ -473,11 +479,10 @@ static void test_sessions_of_one_process_share_it(void **state)
     world_init(&world);
     self.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     assert_true(self.pidfd >= 0);
-    assert_int_equal(registry_attach(&world.registry, &self, 0, &first), 0);
-    assert_int_equal(registry_attach(&world.registry, &self, 77, &second), 0);
+    assert_int_equal(registry_attach(&world.registry, &self, &first), 0);
+    assert_int_equal(registry_attach(&world.registry, &self, &second), 0);
     assert_ptr_equal(first, second);
     assert_int_equal(first->sessions, 2);
-    assert_int_equal(first->label_pid, 77);
     assert_ptr_equal(processes_find_pid(&world.registry.processes, getpid()), first);
     allocate(&world, first, 0, TT_ALLOC_DRAM, 1, 1);
 
@@ -488,7 +493,7 @@ static void test_sessions_of_one_process_share_it(void **state)
     assert_int_equal(world.told, 1);
     assert_int_equal(world.registry.processes.count, 0);
 
-    assert_int_equal(registry_attach(&world.registry, &self, 0, &second), 0);
+    assert_int_equal(registry_attach(&world.registry, &self, &second), 0);
     assert_int_equal(ledger_count(second->ledger), 0);
     assert_true(second->serial > 1);
     close(self.pidfd);
@@ -707,8 +712,15 @@ static void test_two_ids_of_one_process_for_one_chip(void **state)
     allocate(&world, process, 1, TT_ALLOC_DRAM, 1, 20);
     assert_int_equal(world.registry.devices.count, 1);
     assert_int_equal(bytes_on(&world, 0, TT_ALLOC_DRAM), 30);
+    assert_int_equal(devices_find(&world.registry.devices, 0)->processes, 1);
+    describe(&world, process, chip(1, 2)); /* one of the two goes to another chip, the process stays on the first */
+    assert_int_equal(devices_find(&world.registry.devices, 0)->processes, 1);
+    assert_int_equal(bytes_on(&world, 0, TT_ALLOC_DRAM), 10);
+    describe(&world, process, chip(1, 1));
+    assert_int_equal(bytes_on(&world, 0, TT_ALLOC_DRAM), 30);
     detach(&world, process);
     assert_int_equal(bytes_on(&world, 0, TT_ALLOC_DRAM), 0);
+    assert_int_equal(devices_find(&world.registry.devices, 0)->processes, 0);
     world_done(&world);
 }
 
