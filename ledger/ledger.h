@@ -73,8 +73,10 @@ int ledger_allocate(struct ledger *ledger, int32_t device_id, uint8_t region, ui
 int ledger_release(struct ledger *ledger, int32_t device_id, uint8_t region, uint64_t id, uint64_t now,
                    struct ledger_change *ret);
 
-/* Starts to fetch what a later ledger_allocate() or ledger_release() of this buffer will look at first, and returns at
- * once. Worth its price for whoever has a queue of reports, some five ahead, and 100,000 buffers or more. */
+/* Loads what a later ledger_allocate() or ledger_release() of this buffer will look at first; changes nothing. For who
+ * has a queue of reports: called for some ten of them in a row, before these are made, the processor waits for all
+ * their cache misses at once. Saves a third and more of a report's price from 100,000 buffers on, and costs little
+ * below. */
 void ledger_prefetch(const struct ledger *ledger, int32_t device_id, uint64_t id);
 
 /* Does to `usage` what the change did to its device: bytes, buffers, peaks, counts and the time of activity; nothing

@@ -13,6 +13,7 @@
 
 #define MAPPED_FROM 65536
 #define PAGE 4096
+#define LINE 64
 #define MALLOC_OVERHEAD 16 /* malloc's own word and its rounding */
 
 bool (*memory_hook)(size_t size);
@@ -34,8 +35,11 @@ static void *take(size_t size)
 {
     void *piece;
 
-    if (!is_mapped(size))
-        return calloc(1, size);
+    if (!is_mapped(size)) {
+        /* Buckets of the index are as large as a cache line and shall not lie across two. */
+        piece = aligned_alloc(LINE, (size + LINE - 1) / LINE * LINE);
+        return piece ? memset(piece, 0, size) : NULL;
+    }
     piece = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return piece == MAP_FAILED ? NULL : piece;
 }

@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Zeroed. NULL: out of memory. */
+/* Zeroed, at the beginning of a cache line. NULL: out of memory. */
 void *memory_new(size_t *held, size_t size);
 
-/* Keeps the contents up to the smaller size; the rest is undefined. A NULL piece of size 0 makes a new one. NULL: out
- * of memory, the piece is as it was. */
+/* Keeps the contents up to the smaller size; the rest is undefined, and so is the alignment beyond malloc's. A NULL
+ * piece of size 0 makes a new one. NULL: out of memory, the piece is as it was. */
 void *memory_resize(size_t *held, void *piece, size_t size, size_t new_size);
 
 /* Takes NULL, returns NULL. `size` is that of the last new or resize. */

@@ -18,7 +18,7 @@
 
 /* Each takes less than 1 ms. */
 #define SLOTS_PER_SLICE 32768
-#define PIECES_PER_SLICE 32
+#define PIECES_PER_SLICE 16
 
 struct job {
     struct list link; /* reporter::jobs */

@@ -650,6 +650,21 @@ static void test_chunks_are_given_back(void **state)
     assert_in_range(SIZE_MAX - steps, 1, CHUNKS);
 }
 
+/* A chunk that was emptied is used again from its beginning; the walk goes on behind it with the next one's first. */
+static void test_walk_past_a_chunk_in_use_again(void **state)
+{
+    enum { CHUNK = 4096, AGAIN = 10 };
+    struct ledger_buffer buffer;
+    uint64_t cursor = 0, visited = 0;
+
+    fill(*state, 0, 3 * CHUNK);
+    empty(*state, CHUNK, CHUNK);
+    fill(*state, CHUNK, AGAIN);
+    while (ledger_walk(*state, &cursor, NULL, &buffer))
+        visited++;
+    assert_int_equal(visited, 2 * CHUNK + AGAIN);
+}
+
 static unsigned allocations;
 
 static bool count_allocation(size_t size)
@@ -737,6 +752,7 @@ int main(void)
         WITH_LEDGER(test_few_buffers_cost_little),
         WITH_LEDGER(test_many_buffers_cost_at_most_40_bytes_each),
         WITH_LEDGER(test_chunks_are_given_back),
+        WITH_LEDGER(test_walk_past_a_chunk_in_use_again),
         WITH_LEDGER(test_edge_of_a_chunk_is_smooth),
         cmocka_unit_test(test_free_some),
     };
