@@ -52,21 +52,24 @@ struct device *devices_find(const struct devices *devices, int32_t number)
     return device && device->number == number ? device : NULL;
 }
 
-bool device_facts_name_a_chip(const struct tt_alloc_device_record *facts)
+/* A remote chip is reached through another one's PCI function, so the address does not name it. */
+static bool is_named_by_pci(const struct tt_alloc_device_record *facts)
 {
-    return facts->known & (TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI);
+    bool is_remote = (facts->known & TT_ALLOC_KNOWN_REMOTE) && facts->remote;
+
+    return (facts->known & TT_ALLOC_KNOWN_PCI) && !is_remote;
 }
 
-/* A remote chip is reached through another one's PCI function, so the address alone does not name it. */
+bool device_facts_name_a_chip(const struct tt_alloc_device_record *facts)
+{
+    return (facts->known & TT_ALLOC_KNOWN_ASIC_ID) || is_named_by_pci(facts);
+}
+
 static bool is_same_chip(const struct tt_alloc_device_record *a, const struct tt_alloc_device_record *b)
 {
-    uint32_t both = a->known & b->known;
-    bool a_remote = (a->known & TT_ALLOC_KNOWN_REMOTE) && a->remote;
-    bool b_remote = (b->known & TT_ALLOC_KNOWN_REMOTE) && b->remote;
-
-    if (both & TT_ALLOC_KNOWN_ASIC_ID)
+    if (a->known & b->known & TT_ALLOC_KNOWN_ASIC_ID)
         return a->asic_id == b->asic_id;
-    return (both & TT_ALLOC_KNOWN_PCI) && a->pci_address == b->pci_address && !a_remote && !b_remote;
+    return is_named_by_pci(a) && is_named_by_pci(b) && a->pci_address == b->pci_address;
 }
 
 struct device *devices_find_physical(const struct devices *devices, const struct tt_alloc_device_record *facts)

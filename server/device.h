@@ -23,6 +23,7 @@ struct user;
 struct device {
     int32_t number;
     bool is_physical; /* keyed by facts; else by number, which then is a logical id */
+    bool is_trusted;  /* root or the server's own user has described it */
     int32_t logical_id;
     struct tt_alloc_device_record facts; /* known says which fields count */
     struct usage usage;
@@ -54,7 +55,7 @@ int devices_get_logical(struct devices *devices, int32_t logical_id, struct user
 int devices_add_physical(struct devices *devices, const struct tt_alloc_device_record *facts, int32_t preferred,
                          struct user *user, struct device **ret);
 
-/* Takes over what is not known yet. With `override` (a trusted peer), what is known gives way too. */
+/* Takes over what is not known yet. With `override`, what is known gives way too. */
 void device_learn(struct device *device, const struct tt_alloc_device_record *facts, bool override);
 
 void device_ref(struct device *device);

@@ -13,6 +13,7 @@
     X(sessions) /* open now */                                                                                         \
     X(sessions_accepted)                                                                                               \
     X(sessions_refused)                                                                                                \
+    X(refused_answers)                                                                                                 \
     X(stalled_peers)                                                                                                   \
     X(bad_frames)                                                                                                      \
     X(reports)                                                                                                         \

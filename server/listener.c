@@ -41,6 +41,8 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
     struct listener *listener = timer->data;
 
     (void)events;
+    if (listener->server->listeners.spare_fd < 0)
+        listener->server->listeners.spare_fd = open_spare();
     ev_timer_stop(loop, timer);
     ev_io_start(loop, &listener->acceptable);
 }
@@ -61,7 +63,8 @@ static void turn_one_away(struct listener *listener)
     if (fd >= 0) {
         close(fd);
         listener->server->registry.figures.sessions_refused++;
-    }
+    } else if (errno == EMFILE || errno == ENFILE)
+        pause_accepting(listener);
     listeners->spare_fd = open_spare();
 }
 

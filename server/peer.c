@@ -81,11 +81,11 @@ static int read_stat(pid_t pid, struct proc_stat *ret)
     return 0;
 }
 
-static bool pidfd_has_exited(int pidfd)
+bool peer_is_gone(const struct peer *peer)
 {
-    struct pollfd exit = {.fd = pidfd, .events = POLLIN};
+    struct pollfd exit = {.fd = peer->pidfd, .events = POLLIN};
 
-    return poll(&exit, 1, 0) == 1;
+    return peer->pidfd >= 0 && poll(&exit, 1, 0) == 1;
 }
 
 static int open_pidfd_checked(pid_t pid)
@@ -152,10 +152,10 @@ bool peer_has_exited(const struct peer *peer)
 
     if (peer->pidfd < 0 || peer->pid <= 0)
         return false;
-    if (pidfd_has_exited(peer->pidfd))
+    if (peer_is_gone(peer))
         return true;
     if (read_stat(peer->pid, &stat) < 0)
-        return pidfd_has_exited(peer->pidfd);
+        return peer_is_gone(peer);
     return (stat.flags & PF_EXITING) || strchr("ZXx", stat.state);
 }
 

@@ -21,6 +21,9 @@ struct peer {
 int peer_from_socket(int fd, struct peer *ret);
 void peer_done(struct peer *peer);
 
+/* Whether all of the process is gone. False where nothing can be found out. */
+bool peer_is_gone(const struct peer *peer);
+
 /* Whether the process is gone or on its way out. False where nothing can be found out. */
 bool peer_has_exited(const struct peer *peer);
 

@@ -24,7 +24,8 @@ void processes_done(struct processes *processes)
     (void)processes;
 }
 
-struct process *processes_find(const struct processes *processes, pid_t pid, uint64_t start_ticks)
+struct process *processes_find(const struct processes *processes, pid_t pid, uint64_t start_ticks,
+                               const struct user *user)
 {
     const struct list *bucket = &processes->buckets[(unsigned)pid % PROCESS_BUCKETS];
 
@@ -33,7 +34,7 @@ struct process *processes_find(const struct processes *processes, pid_t pid, uin
     list_for_each (link, bucket) {
         struct process *process = LIST_ENTRY(link, struct process, hash_link);
 
-        if (process->pid == pid && process->facts.start_ticks == start_ticks)
+        if (process->pid == pid && process->facts.start_ticks == start_ticks && process->user == user)
             return process;
     }
     return NULL;

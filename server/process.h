@@ -47,8 +47,10 @@ void processes_init(struct processes *processes);
 /* All processes must have been removed. */
 void processes_done(struct processes *processes);
 
-/* The process with this PID and start time, or NULL; start 0 matches none. */
-struct process *processes_find(const struct processes *processes, pid_t pid, uint64_t start_ticks);
+/* The process of this user with this PID and start time, or NULL; start 0 matches none. A process that changed its uid
+ * between two connections is two processes here: neither may touch what the other reported. */
+struct process *processes_find(const struct processes *processes, pid_t pid, uint64_t start_ticks,
+                               const struct user *user);
 /* The newest process with this PID, or NULL. */
 struct process *processes_find_pid(const struct processes *processes, pid_t pid);
 /* The first process with a serial above `serial`, or NULL: where a walk that paused goes on. */

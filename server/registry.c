@@ -33,27 +33,19 @@ void registry_done(struct registry *registry)
 
 /* ---- Processes come and go ---- */
 
-static int add_process(struct registry *registry, const struct peer *peer, struct process_facts *facts,
-                       struct process **ret)
+int registry_attach(struct registry *registry, const struct peer *peer, struct process **ret)
 {
+    struct process_facts facts;
+    struct process *process;
     struct user *user;
     int error = users_get(&registry->users, peer->uid, &user);
 
     if (error < 0)
         return error;
-    return processes_add(&registry->processes, peer, facts, user, clock_now(), ret);
-}
-
-int registry_attach(struct registry *registry, const struct peer *peer, struct process **ret)
-{
-    struct process_facts facts;
-    struct process *process;
-    int error = 0;
-
     peer_read_facts(peer, &facts);
-    process = processes_find(&registry->processes, peer->pid, facts.start_ticks);
+    process = processes_find(&registry->processes, peer->pid, facts.start_ticks, user);
     if (!process)
-        error = add_process(registry, peer, &facts, &process);
+        error = processes_add(&registry->processes, peer, &facts, user, clock_now(), &process);
     process_facts_done(&facts);
     if (error < 0)
         return error;
@@ -97,6 +89,12 @@ void remains_release_devices(struct remains *remains)
     }
 }
 
+void remains_settle(struct remains *remains)
+{
+    remains->user->buffers -= remains->buffers;
+    remains->buffers = 0;
+}
+
 static void end_process(struct registry *registry, struct process *process, uint32_t reason)
 {
     struct remains remains = {
@@ -112,7 +110,7 @@ static void end_process(struct registry *registry, struct process *process, uint
     if (ended_add(&registry->ended, process, reason, clock_now()) < 0)
         registry->figures.refused_memory++;
     withdraw_from_devices(process);
-    process->user->buffers -= buffers;
+    remains.buffers = buffers;
     process->ledger = NULL;
     processes_remove(&registry->processes, process);
 
@@ -171,6 +169,7 @@ static int use_device(struct registry *registry, struct process *process, int32_
 
     if (error < 0)
         return error;
+    registry->row_searches++;
     error = devices_get_logical(&registry->devices, device_id, process->user, &device);
     if (error < 0)
         return error;
@@ -199,6 +198,7 @@ static int row_of_chip(struct registry *registry, struct process *process, const
     struct device *device = devices_find_physical(&registry->devices, facts);
     struct device *old = place->userdata;
 
+    registry->row_searches++;
     if (!device && old && !old->is_physical && old->processes_ever == 1) {
         old->is_physical = true;
         device = old;
@@ -223,6 +223,15 @@ static void move_place(struct registry *registry, const struct process *process,
         devices_remove(&registry->devices, old);
 }
 
+/* What root says stands. What anybody else said stands while he may be right: as long as others are on the row. */
+static void learn(struct device *device, const struct tt_alloc_device_record *facts, const struct user *user)
+{
+    bool is_alone = device->processes == 1;
+
+    device_learn(device, facts, user->is_privileged || (is_alone && !device->is_trusted));
+    device->is_trusted = device->is_trusted || user->is_privileged;
+}
+
 static int describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts)
 {
     struct ledger_device *place;
@@ -243,7 +252,7 @@ static int describe(struct registry *registry, struct process *process, const st
             return error;
         move_place(registry, process, place, device);
     }
-    device_learn(device, facts, process->user->is_privileged);
+    learn(device, facts, process->user);
     return 0;
 }
 

@@ -28,6 +28,7 @@ struct remains {
     uint32_t reason; /* TT_ALLOC_REASON_* */
     bool is_inexact;
     struct ledger *ledger;
+    uint64_t buffers; /* charged to the user until remains_settle() */
 };
 
 struct registry {
@@ -36,6 +37,7 @@ struct registry {
     struct users users;
     struct ended_list ended;
     struct figures figures;
+    uint64_t row_searches; /* through all device rows: what makes a report dear */
     void (*on_remains)(struct remains remains, void *userdata);
     void *userdata;
 };
@@ -67,5 +69,7 @@ struct device *registry_resolve(struct registry *registry, struct process *proce
 void registry_reset_process_peaks(struct process *process, int32_t number);
 void registry_reset_device_peaks(struct registry *registry, int32_t number);
 
-/* Gives up what a struct remains holds. */
+/* Lets go of the devices; the ledger may then be freed. */
 void remains_release_devices(struct remains *remains);
+/* The ledger has been freed: its memory is no longer the user's. Not before, or one uid could fill it over and over. */
+void remains_settle(struct remains *remains);

@@ -40,6 +40,8 @@ static void job_free(struct job *job)
         remains_release_devices(&job->remains);
         ledger_free(job->remains.ledger);
     }
+    if (!job->is_dump)
+        remains_settle(&job->remains);
     largest_done(&job->largest);
     free(job);
 }
@@ -95,7 +97,8 @@ static bool step_dump(struct reporter *reporter, struct job *job)
     struct process *process = processes_after(processes, job->serial);
     struct report_subject subject;
 
-    reporter->is_dump_queued = false;
+    if (job->at_serial == 0) /* It begins now, so it does not serve who asks later. */
+        reporter->is_dump_queued = false;
     if (!process)
         return true;
     if (process->serial != job->at_serial) {
@@ -209,6 +212,7 @@ void reporter_add_remains(struct reporter *reporter, struct remains remains)
     if (job_new(reporter, &job) < 0) {
         remains_release_devices(&remains);
         ledger_free(remains.ledger);
+        remains_settle(&remains);
         return;
     }
     job->remains = remains;

@@ -147,9 +147,12 @@ static enum verdict on_describe(struct session *session, const struct tt_alloc_d
 /* The process that asks, if it reports: through this session or another. A PID of 0 is nobody's in particular. */
 static struct process *asking_process(struct session *session)
 {
+    struct process *process;
+
     if (session->process || session->peer.pid <= 0)
         return session->process;
-    return processes_find_pid(&registry_of(session)->processes, session->peer.pid);
+    process = processes_find_pid(&registry_of(session)->processes, session->peer.pid);
+    return process && process->user == session->user ? process : NULL;
 }
 
 static struct device *find_device(struct session *session, int32_t device_id)

@@ -38,6 +38,20 @@ static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
     sd_notify(0, "WATCHDOG=1");
 }
 
+static void tell_status(const struct server *server)
+{
+    uint64_t count = server->registry.processes.count;
+
+    sd_notifyf(0, "STATUS=%" PRIu64 " process%s reporting", count, count == 1 ? "" : "es");
+}
+
+static void on_status(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    tell_status(timer->data);
+}
+
 static void on_remains(struct remains remains, void *userdata)
 {
     struct server *server = userdata;
@@ -109,22 +123,26 @@ int server_init(struct server *server, const struct server_options *options)
         log_line(LOG_ERR, "Cannot start: no event loop or no memory");
         return -ENOMEM;
     }
+    ev_timer_init(&server->status, on_status, 1., 0.);
+    server->status.data = server;
     reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
     start_signals(server);
     return listeners_init(&server->listeners, server, options->paths, options->path_count);
 }
 
+/* Once a second at most: processes that come and go must not keep systemd busy, nor make us wait for it. */
 void server_update_status(struct server *server)
 {
-    uint64_t count = server->registry.processes.count;
-
-    sd_notifyf(0, "STATUS=%" PRIu64 " process%s reporting", count, count == 1 ? "" : "es");
+    if (!getenv("NOTIFY_SOCKET") || ev_is_active(&server->status))
+        return;
+    ev_timer_set(&server->status, 1., 0.);
+    ev_timer_start(server->loop, &server->status);
 }
 
 void server_run(struct server *server)
 {
     start_watchdog(server);
-    server_update_status(server);
+    tell_status(server);
     sd_notify(0, "READY=1");
     ev_run(server->loop, 0);
     sd_notify(0, "STOPPING=1");

@@ -30,8 +30,12 @@ struct server {
     size_t fd_limit;
     uint8_t *scratch; /* what one read brings in, behind what a session kept back */
 
+    unsigned turn; /* of the loop, and what was read in it */
+    size_t read_in_turn;
+
     ev_signal terminate[2];
     ev_timer watchdog;
+    ev_timer status;
 };
 
 struct server_options {
@@ -46,5 +50,5 @@ int server_init(struct server *server, const struct server_options *options);
 void server_run(struct server *server);
 void server_done(struct server *server);
 
-/* Tells systemd how many processes report; nothing without systemd. */
+/* Has systemd told how many processes report, within a second; nothing without systemd. */
 void server_update_status(struct server *server);

@@ -26,6 +26,13 @@
 #include "server/request.h"
 #include "server/server.h"
 
+#define SEARCHES_PER_TURN 32 /* a search through all device rows may take 30 us */
+
+/* What all sessions together read in one turn of the loop before each gets only a little: a turn takes milliseconds
+ * then, however many have something to say. */
+#define READ_PER_TURN (1 << 20)
+#define READ_LITTLE 5040 /* a multiple of all three frame sizes */
+
 static void session_close(struct session *session, bool exited);
 
 /* ---- Decoding ---- */
@@ -55,10 +62,12 @@ static enum verdict handle_frame(struct session *session, const struct tt_alloc_
 /* Handles what can be handled. *ret_used: bytes that need not be seen again. */
 static enum verdict handle_bytes(struct session *session, const uint8_t *bytes, size_t size, size_t *ret_used)
 {
+    const uint64_t *searches = &session->server->registry.row_searches;
+    uint64_t stop = *searches + SEARCHES_PER_TURN;
     enum verdict verdict = VERDICT_GO_ON;
     size_t used = 0;
 
-    while (verdict == VERDICT_GO_ON && !is_busy(session)) {
+    while (verdict == VERDICT_GO_ON && !is_busy(session) && *searches < stop) {
         struct tt_alloc_frame frame;
         ssize_t consumed = tt_alloc_decode(&session->decoder, bytes + used, size - used, &frame);
 
@@ -75,7 +84,7 @@ static enum verdict handle_bytes(struct session *session, const uint8_t *bytes, 
             verdict = handle_frame(session, &frame);
         used += (size_t)consumed;
     }
-    session->is_interrupted = is_busy(session);
+    session->is_interrupted = is_busy(session) || *searches >= stop;
     *ret_used = used;
     return verdict;
 }
@@ -144,6 +153,19 @@ static enum verdict flush(struct session *session)
     return VERDICT_GO_ON;
 }
 
+/* What is kept for a peer is charged to its uid; whoever makes the server keep too much loses the session that did. */
+static enum verdict charge(struct session *session)
+{
+    size_t kept = session->output.capacity + session->backlog_size;
+
+    session->user->kept += kept - session->charged;
+    session->charged = kept;
+    if (kept == 0 || session->user->is_privileged || session->user->kept <= USER_KEPT_MAX)
+        return VERDICT_GO_ON;
+    session->server->registry.figures.refused_answers++;
+    return VERDICT_CLOSE;
+}
+
 /* What to wait for, after a turn: the peer taking its answers, or the peer saying more. */
 static void set_watchers(struct session *session)
 {
@@ -170,20 +192,33 @@ static enum verdict take_turn(struct session *session, size_t arrived)
     if (verdict == VERDICT_GO_ON)
         verdict = flush(session);
     if (verdict == VERDICT_GO_ON)
+        verdict = charge(session);
+    if (verdict == VERDICT_GO_ON)
         set_watchers(session);
     return verdict;
 }
 
 /* ---- Events ---- */
 
+static size_t read_size(struct server *server)
+{
+    unsigned turn = ev_iteration(server->loop);
+
+    if (server->turn != turn) {
+        server->turn = turn;
+        server->read_in_turn = 0;
+    }
+    return server->read_in_turn < READ_PER_TURN ? SERVER_READ_SIZE : READ_LITTLE;
+}
+
 /* Bytes read, 0 when there are none now, -ECONNRESET at the end of the stream. */
-static ssize_t receive(struct session *session)
+static ssize_t receive(struct session *session, size_t size)
 {
     ssize_t got;
 
     assert(session->backlog_size < TT_ALLOC_FRAME_MAX);
     do
-        got = recv(session->fd, session->server->scratch + session->backlog_size, SERVER_READ_SIZE, MSG_DONTWAIT);
+        got = recv(session->fd, session->server->scratch + session->backlog_size, size, MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? 0 : -ECONNRESET;
@@ -193,10 +228,12 @@ static ssize_t receive(struct session *session)
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct session *session = watcher->data;
-    ssize_t got = receive(session);
+    ssize_t got = receive(session, read_size(session->server));
 
     (void)loop;
     (void)events;
+    if (got > 0)
+        session->server->read_in_turn += (size_t)got;
     if (got < 0 || take_turn(session, (size_t)got) == VERDICT_CLOSE)
         session_close(session, peer_has_exited(&session->peer));
 }
@@ -211,6 +248,16 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
         session_close(session, peer_has_exited(&session->peer));
 }
 
+/* To the end, however dear it is: there is no later turn. */
+static enum verdict handle_all(struct session *session, size_t size)
+{
+    enum verdict verdict = handle_arrived(session, size);
+
+    while (verdict == VERDICT_GO_ON && session->is_interrupted)
+        verdict = handle_arrived(session, 0);
+    return verdict;
+}
+
 /* Takes in what had arrived by now and no more: a child of the peer may go on writing for ever. */
 static void drain(struct session *session)
 {
@@ -219,15 +266,14 @@ static void drain(struct session *session)
 
     stop_answering(session);
     ioctl(session->fd, SIOCINQ, &pending);
-    if (handle_arrived(session, 0) == VERDICT_CLOSE)
-        return;
+    verdict = handle_all(session, 0);
     while (pending > 0 && verdict == VERDICT_GO_ON) {
-        ssize_t got = receive(session);
+        ssize_t got = receive(session, SERVER_READ_SIZE);
 
         if (got <= 0)
             return;
         pending -= (int)got;
-        verdict = handle_arrived(session, (size_t)got);
+        verdict = handle_all(session, (size_t)got);
     }
 }
 
@@ -274,12 +320,13 @@ static bool is_authorised(const struct session *session)
     return session->user->is_privileged || (group != (gid_t)-1 && peer_is_in_group(session->fd, &session->peer, group));
 }
 
-/* Root and the server's own user may have as many as there are descriptors for, everybody else half of that. */
+/* A uid may have half of what there are descriptors for, and all together leave some to root and the server's user. */
 static bool has_room_for(const struct server *server, const struct user *user)
 {
     size_t sessions = server->fd_limit / 2;
 
-    return user->is_privileged || user->sessions < sessions / 2;
+    return user->is_privileged ||
+           (user->sessions < sessions / 2 && server->registry.figures.sessions < sessions - sessions / 16);
 }
 
 /* Fills in a session whose fd is set. */
@@ -344,6 +391,7 @@ static void session_free(struct session *session)
     list_remove(&session->link);
     server->registry.figures.sessions--;
     session->user->sessions--;
+    session->user->kept -= session->charged;
     output_done(&session->output);
     free(session->backlog);
     peer_done(&session->peer);
@@ -365,11 +413,8 @@ static void session_close(struct session *session, bool exited)
 
 void session_finish(struct session *session)
 {
-    bool exited;
-
     drain(session);
-    exited = peer_has_exited(&session->peer);
-    if (exited)
+    if (peer_is_gone(&session->peer))
         session_close(session, true);
     else
         session_free(session);

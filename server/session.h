@@ -56,6 +56,7 @@ struct session {
     uint64_t now;        /* when the bytes being handled arrived */
 
     struct output output;
+    size_t charged; /* to the user, of output and backlog */
     struct answer answer;
     bool is_deaf;           /* the peer takes no more answers; its reports still count */
     bool owes_tail;         /* a QUERY was answered with 72 bytes and may turn out to want more */

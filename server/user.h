@@ -16,6 +16,8 @@
 /* Live buffers of one uid: about 150 MiB of the server's memory. Root and the server's own user have 16 times that. */
 #define USER_BUFFERS_MAX (UINT64_C(4) << 20)
 #define USER_BUFFERS_MAX_PRIVILEGED (UINT64_C(64) << 20)
+/* Bytes kept for the sessions of one uid: answers not taken, and what arrived behind the questions. */
+#define USER_KEPT_MAX ((size_t)64 << 20)
 /* Device rows that one uid may bring into being. */
 #define USER_DEVICES_MAX 1024
 
@@ -26,6 +28,7 @@ struct user {
     uint64_t sessions;
     uint64_t buffers;
     uint64_t devices;
+    size_t kept;
     uint64_t ended; /* entries in the list of ended processes */
     uint64_t ended_placements;
 

@@ -397,6 +397,32 @@ class Chips(AccountingTest):
                 self.assertEqual(self.device(row)["usage"][row, REGION, DRAM]["bytes"], 210)
                 self.assertEqual(self.device(row)["processes"], 2)
 
+    def test_a_remote_chip_is_not_named_by_a_pci_address(self):
+        """The address is its gateway's. Such a description once made a new row each time it came."""
+        for _ in range(50):
+            self.describe(self.a, 3, pci_address=0x0900, remote=1)
+        self.assertEqual([d["device_id"] for d in self.watch.entries(raw.LIST_DEVICES)], [0, 3])
+
+    def test_a_stranger_cannot_fix_the_facts_of_a_chip(self):
+        self.require_root()
+        stranger, user = self.puppet(uid=12345), self.puppet(uid=2222)
+        self.describe(stranger, 5, asic_id=111, dram_size=1)
+        stranger.kill()
+        wait_until(lambda: self.device(5)["processes"] == 0, "the stranger to be gone")
+        self.describe(user, 5, asic_id=111, dram_size=12 * GIB)
+        self.assertEqual(self.device(5)["dram_size"], 12 * GIB)
+        another = self.puppet(uid=12345)
+        self.describe(another, 5, asic_id=111, dram_size=1)
+        self.assertEqual(self.device(5)["dram_size"], 12 * GIB)
+        self.describe(self.a, 5, asic_id=111, dram_size=13 * GIB)  # root
+        user.kill()
+        another.do("c.alloc(1, 1, device_id=5)")
+        wait_until(lambda: self.device(5)["processes"] == 2, "the user to be gone")
+        self.a.kill()
+        wait_until(lambda: self.device(5)["processes"] == 1, "root's process to be gone")
+        self.describe(another, 5, asic_id=111, dram_size=1)
+        self.assertEqual(self.device(5)["dram_size"], 13 * GIB)
+
     def test_two_names_of_one_process_for_one_chip(self):
         self.describe(self.a, 10, asic_id=111)
         self.a.do("c.alloc(0x2000, 10, device_id=10)", "c.alloc(0x2000, 200, device_id=11)")

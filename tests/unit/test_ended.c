@@ -58,11 +58,12 @@ static void end(struct ended_list *list, struct user *user, pid_t pid, int32_t d
 /* The list agrees with its own counters and with the users'. */
 static void check(const struct ended_list *list)
 {
-    const struct ended *entry = NULL;
     size_t count = 0, placements = 0;
     uint64_t of[3] = {0};
 
-    while ((entry = ended_after(list, entry ? entry->serial : 0))) {
+    list_for_each (link, &list->entries) {
+        const struct ended *entry = LIST_ENTRY(link, struct ended, link);
+
         count++;
         placements += entry->placement_count;
         of[entry->user == &alice ? 0 : entry->user == &bob ? 1 : 2]++;
@@ -77,11 +78,12 @@ static void check(const struct ended_list *list)
 
 static const struct ended *find(const struct ended_list *list, pid_t pid)
 {
-    const struct ended *entry = NULL;
+    list_for_each (link, &list->entries) {
+        const struct ended *entry = LIST_ENTRY(link, struct ended, link);
 
-    while ((entry = ended_after(list, entry ? entry->serial : 0)))
         if (entry->pid == pid)
             return entry;
+    }
     return NULL;
 }
 

@@ -38,6 +38,7 @@ static void give_back(struct remains *remains)
 {
     remains_release_devices(remains);
     remains->ledger = ledger_free(remains->ledger);
+    remains_settle(remains);
 }
 
 static void on_remains(struct remains remains, void *userdata)
@@ -154,8 +155,10 @@ static void check_rows(const struct world *world)
     }
 }
 
-static void check_user(const struct registry *registry, const struct user *user)
+/* What his processes hold, and what ended ones left that was not given back yet: both are the server's memory. */
+static void check_user(const struct world *world, const struct user *user)
 {
+    const struct registry *registry = &world->registry;
     uint64_t buffers = 0, devices = 0;
 
     list_for_each (link, &registry->processes.all) {
@@ -163,6 +166,8 @@ static void check_user(const struct registry *registry, const struct user *user)
 
         buffers += process->user == user ? ledger_count(process->ledger) : 0;
     }
+    for (size_t held = 0; held < world->held_count; held++)
+        buffers += world->held[held].user == user ? world->held[held].buffers : 0;
     for (size_t i = 0; i < registry->devices.count; i++)
         devices += registry->devices.rows[i]->creator == user;
     assert_int_equal(user->buffers, buffers);
@@ -189,7 +194,7 @@ static void check(const struct world *world)
     check_rows(world);
     for (size_t i = 0; i < USER_BUCKETS; i++)
         list_for_each (link, &registry->users.buckets[i])
-            check_user(registry, LIST_ENTRY(link, struct user, link));
+            check_user(world, LIST_ENTRY(link, struct user, link));
     check_figures(&registry->figures);
 }
 
@@ -525,10 +530,14 @@ static void test_the_end_is_told_exactly_once(void **state)
     assert_int_equal(world.registry.figures.leaked_processes, 1);
     assert_int_equal(world.registry.figures.leaked_buffers, 2);
     assert_int_equal(bytes_on(&world, 0, TT_ALLOC_DRAM), 1000); /* at once, although the report is not written yet */
-    assert_int_equal(world.last.user->buffers, 0);
+    assert_int_equal(world.last.user->buffers, 2);              /* charged until their memory is given back */
     entry = ended_after(&world.registry.ended, 0);
     assert_int_equal(entry->buffers, 2);
     assert_int_equal(entry->pid, 10);
+
+    give_back(&world.held[--world.held_count]);
+    check(&world);
+    assert_int_equal(world.last.user->buffers, 0);
 
     release(&world, other, 0, ANY, 1);
     detach(&world, other);
