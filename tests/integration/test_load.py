@@ -5,8 +5,12 @@ hundred thousand is told without keeping others waiting. Nothing here depends on
 The clients are tests/integration/helpers/flood.c: 112-byte frames, one send() per report, as older programs have it.
 """
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -48,6 +52,11 @@ class Flood:
             self.process.wait(60)
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+def is_reachable(path):
+    with contextlib.suppress(FileNotFoundError, ConnectionRefusedError), raw.Raw(path):
+        return True
 
 
 class LoadTest(ServerTest):
@@ -148,17 +157,70 @@ class LeavingMuch(LoadTest):
         self.assertEqual(watcher.figures()["leaked_buffers"], 240_000)
 
 
+class LeavingAtTheServersEnd(LoadTest):
+    """A hundred die while the server cannot look, and then it is told to go: it cannot see them all in one turn."""
+
+    def test_each_is_told_once(self):
+        dead = [self.flood(reports=2, live=2) for _ in range(100)]
+        alive = [self.flood(reports=2, live=2) for _ in range(20)]
+        for flood in dead + alive:
+            flood.wait()
+        self.server.process.send_signal(signal.SIGSTOP)
+        for flood in dead:
+            flood.process.kill()
+            flood.process.wait(60)
+        self.server.process.send_signal(signal.SIGTERM)
+        self.server.process.send_signal(signal.SIGCONT)
+        self.server.stop(20)
+        for flood in dead:
+            self.assertEqual(self.server.count_lines(rf"Process {flood.pid} \(flood, .* exited but left 2 "), 1)
+        for flood in alive:
+            self.assertEqual(self.server.count_lines(rf"Process {flood.pid} "), 0)
+
+
 class ManyLeakLines(LoadTest):
     """More lines than a uid may cause in a burst: the administrator asked for them, so they are written."""
 
     OPTIONS = ("--leak-lines", "5000")
+    COUNT = 3000
 
-    def test_all_are_written(self):
-        flood = self.flood(reports=3000, live=3000)
+    def leave(self, path):
+        flood = Flood(path, reports=self.COUNT, live=self.COUNT)
+        self.addCleanup(flood.close)
         flood.wait()
         flood.end()
-        self.server.wait_for_line(rf"Process {flood.pid} .*left 3000 buffers")
-        wait_until(lambda: self.server.count_lines(r"\[Device 0\] Buffer 0x") == 3000, "3000 lines")
+        return flood
+
+    def test_into_a_pipe_none_is_unaccounted_for(self):
+        """A line that would block is left out and counted, so both together are all."""
+        flood = self.leave(self.server.path)
+        self.server.wait_for_line(rf"Process {flood.pid} .*left {self.COUNT} buffers")
+        watcher = self.watcher()
+
+        def written_and_lost():
+            return self.server.count_lines(r"\[Device 0\] Buffer 0x") + watcher.figures()["log_lines_lost"]
+
+        wait_until(lambda: written_and_lost() >= self.COUNT, "all lines to be written or counted")
+        self.assertEqual(written_and_lost(), self.COUNT)
+        self.assertEqual(self.server.count_lines("faster than they can be logged"), 0)
+
+    def test_into_a_file_all_are_written(self):
+        with tempfile.TemporaryDirectory(prefix="tt-alloc-test-") as directory:
+            path, log = os.path.join(directory, "s.sock"), os.path.join(directory, "log")
+            with open(log, "w") as stderr:
+                server = subprocess.Popen(
+                    [BIN / "tt-allocation-server", "--socket", path, *self.OPTIONS], stderr=stderr
+                )
+            try:
+                wait_until(lambda: is_reachable(path), "the server to listen")
+                self.leave(path)
+                with raw.Raw(path) as watcher:
+                    wait_until(lambda: watcher.figures()["leaked_buffers"] == self.COUNT, "the end to be noticed")
+            finally:
+                server.terminate()
+                self.assertEqual(server.wait(20), 0)
+            with open(log) as lines:
+                self.assertEqual(sum("[Device 0] Buffer 0x" in line for line in lines), self.COUNT)
 
 
 if __name__ == "__main__":

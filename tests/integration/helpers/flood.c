@@ -196,6 +196,5 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (read(STDIN_FILENO, &byte, 1) > 0)
         ;
-    close(flood.fd);
-    return 0;
+    return 0; /* with the socket open, as a program that just ends has it: that is an exit, not a hang-up */
 }
