@@ -29,7 +29,7 @@ static void insert(struct index *index, uint32_t hash, uint32_t slot)
 static uint32_t search(const struct index *index, uint32_t hash, uint32_t wanted, bool *ret_found)
 {
     struct index_cursor cursor;
-    uint32_t slot;
+    uint32_t slot = 0;
 
     *ret_found = false;
     index_search(index, hash, &cursor);
@@ -158,7 +158,7 @@ static void test_equal_hashes_beyond_a_segment(void **state)
     const uint32_t hash = 0xabcdef01;
     struct index_cursor cursor;
     struct index index;
-    uint32_t slot, sum = 0;
+    uint32_t slot = 0, sum = 0;
     bool found;
 
     (void)state;
@@ -187,7 +187,7 @@ static void test_equal_hashes_beyond_a_segment(void **state)
 static void remove_slot(struct index *index, uint32_t hash, uint32_t wanted)
 {
     struct index_cursor cursor;
-    uint32_t slot;
+    uint32_t slot = 0;
 
     index_search(index, hash, &cursor);
     do {
