@@ -257,6 +257,22 @@ class Permissions(ServerTest):
         self.server.wait_for_line(rf"Process {self.own.pid} \(.*\) holds 2 buffers: 300 B dram")
         self.assertEqual(self.server.count_lines("left"), 0)
 
+    def test_many_dumps_at_once(self):
+        """Those who ask before a dump begins share it; each turn of the loop once added another."""
+        for _ in range(12):
+            self.puppet().do("c.alloc(0x3000, 30)")
+        client = self.connect()
+        client.send_bytes(raw.message(raw.DUMP_REMAINING, 112) * 40000)
+        client.fence()
+        pid = self.own.pid
+        self.own.kill()
+        self.server.wait_for_line(rf"Process {pid} \(.*\) exited but left")
+        self.server.wait_for_line(r"the largest of what it left|Buffer 0x3000")
+        turns = 40000 * 112 // 65520
+        dumps = self.server.count_lines(rf"Process {pid} \(.*\) holds 2 buffers")
+        self.assertGreater(dumps, 0)
+        self.assertLess(dumps, turns / 4)
+
     def test_a_dump_by_somebody_else(self):
         self.stranger.do("c.send(raw.DUMP_REMAINING)", "c.send(raw.DUMP_KERNELS)")
         self.server.wait_for_line(rf"{self.stranger.pid} \(uid {NOBODY}\)")

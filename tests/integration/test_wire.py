@@ -501,6 +501,35 @@ class SlowReaders(ServerTest):
                 answers += client.socket.recv(1 << 16)
         self.assertEqual(bytes(answers), (b"\x04" + bytes(111)) * 10000)
 
+    def test_many_peers_of_one_uid_that_do_not_read(self):
+        """What waits for them is bounded in all, not for each: 400 of them kept 200 MiB once."""
+        self.require_root()
+        deaf = self.child(
+            """
+c = raw.Raw(path)
+c.hello(raw.REPORTER)
+for device in range(250):
+    for region in range(5):
+        c.alloc(64 * device, 1, region, device_id=device)
+c.fence()
+many = []
+for _ in range(400):
+    many.append(raw.Raw(path))
+    many[-1].send_bytes(raw.own(raw.LIST_PROCESSES, region=-1) * 4)
+say()
+wait()
+""",
+            uid=12345,
+        )
+        innocent = self.watcher()
+        innocent.alloc(0x1, 4096)
+        deaf.hear()
+        wait_until(lambda: innocent.figures()["refused_answers"] > 0, "the uid to reach its limit")
+        self.assertEqual(innocent.totals(0)[0], 4096 + 1)
+        wait_until(lambda: innocent.figures()["sessions"] <= 3, "the deaf ones to be dropped")
+        self.assertEqual(innocent.totals(0)[0], 4096 + 1)
+        deaf.end()
+
     def test_a_peer_that_does_not_read_is_dropped(self):
         deaf = self.child(
             """
