@@ -55,6 +55,15 @@ static enum verdict become_reporter(struct session *session)
     return VERDICT_GO_ON;
 }
 
+static enum verdict begin_report(struct session *session, const struct tt_alloc_message_72 *message)
+{
+    enum verdict verdict = become_reporter(session);
+
+    if (verdict == VERDICT_GO_ON)
+        note_label(session, message->process_id);
+    return verdict;
+}
+
 /* Why a report was refused, and a bit for having said so: once per process and cause is enough. */
 static const char *why_refused(int error, unsigned *ret_bit)
 {
@@ -98,22 +107,20 @@ static enum verdict verdict_on_report(struct session *session, int error)
 
 static enum verdict on_allocation(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
 {
-    enum verdict verdict = become_reporter(session);
+    enum verdict verdict = begin_report(session, message);
 
     if (verdict != VERDICT_GO_ON)
         return verdict;
-    note_label(session, message->process_id);
     return verdict_on_report(session, registry_allocate(registry_of(session), session->process, message->device_id,
                                                         region, message->buffer_id, message->size, session->now));
 }
 
 static enum verdict on_release(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
 {
-    enum verdict verdict = become_reporter(session);
+    enum verdict verdict = begin_report(session, message);
 
     if (verdict != VERDICT_GO_ON)
         return verdict;
-    note_label(session, message->process_id);
     return verdict_on_report(session, registry_release(registry_of(session), session->process, message->device_id,
                                                        region, message->buffer_id, session->now));
 }
@@ -198,13 +205,15 @@ static enum verdict on_query(struct session *session, const struct tt_alloc_fram
 
 static enum verdict on_tail(struct session *session)
 {
-    struct tt_alloc_message_144 reply = totals(session, session->tail_device_id);
+    struct tt_alloc_message_144 reply;
     uint8_t bytes[TT_ALLOC_FRAME_MAX];
-    size_t size = tt_alloc_lay_out_reply(&reply, session->decoder.frame_size, bytes);
+    size_t size;
 
     if (!session->owes_tail)
         return VERDICT_GO_ON;
     session->owes_tail = false;
+    reply = totals(session, session->tail_device_id);
+    size = tt_alloc_lay_out_reply(&reply, session->decoder.frame_size, bytes);
     return send_frame(session, bytes + TT_ALLOC_FRAME_72, size - TT_ALLOC_FRAME_72);
 }
 
