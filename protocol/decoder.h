@@ -41,6 +41,8 @@ struct tt_alloc_frame {
         struct tt_alloc_hello hello;
         struct tt_alloc_device_record device;
         struct tt_alloc_list_request list;
+        struct tt_alloc_ring_message ring;
+        struct tt_alloc_records records;
         uint8_t bytes[TT_ALLOC_FRAME_112];
     };
 };

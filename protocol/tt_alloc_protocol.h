@@ -54,7 +54,7 @@ enum tt_alloc_type {
     TT_ALLOC_KERNEL_UNLOAD = 11,
     TT_ALLOC_DUMP_KERNELS = 12,
 
-    /* Ours. Session set-up 32.., requests 40.., ring and resync 48.. (reserved), records 64.., END 95. */
+    /* Ours. Session set-up 32.., requests 40.., ring and resync 48.., records of an answer 64.., END 95. */
     TT_ALLOC_HELLO = 32,
     TT_ALLOC_WELCOME = 33,
     TT_ALLOC_DESCRIBE_DEVICE = 34,
@@ -65,6 +65,17 @@ enum tt_alloc_type {
     TT_ALLOC_LIST_ENDED = 43,
     TT_ALLOC_LIST_FIGURES = 44,
     TT_ALLOC_RESET_PEAKS = 45,
+
+    TT_ALLOC_RING_REQUEST = 48,
+    TT_ALLOC_RING = 49, /* the answer, with the memory's descriptor */
+    TT_ALLOC_RING_WAKE = 50,
+    TT_ALLOC_RECORDS = 51,      /* up to three of the ring's records in a frame */
+    TT_ALLOC_RESYNC_BEGIN = 52, /* 52..57 are types of records and not of frames */
+    TT_ALLOC_RESYNC_BUFFER = 53,
+    TT_ALLOC_RESYNC_COUNTS = 54,
+    TT_ALLOC_RESYNC_PEAK = 55,
+    TT_ALLOC_RESYNC_END = 56,
+    TT_ALLOC_RING_SWITCH = 57,
 
     TT_ALLOC_DEVICE = 64,
     TT_ALLOC_PROCESS = 65,
@@ -199,7 +210,9 @@ TT_ALLOC_AT(tt_alloc_message_144, pad3, 140, 4);
 
 /* features: the client asks, WELCOME names those that are in force. */
 #define TT_ALLOC_FEATURE_FREE_REGION (UINT64_C(1) << 0) /* buffer_type of FREE names the region, or 255 */
-/* bits 1 (ring), 2 (resync) and 3 (subscribe) are reserved */
+#define TT_ALLOC_FEATURE_RING (UINT64_C(1) << 1)        /* RING_REQUEST is answered */
+#define TT_ALLOC_FEATURE_RESYNC (UINT64_C(1) << 2)      /* RESYNC_* records are understood */
+/* bit 3 (subscribe) is reserved */
 
 /* flags of HELLO */
 #define TT_ALLOC_HELLO_REPORTER (UINT32_C(1) << 0) /* will report buffers: list the process from now on */
@@ -216,11 +229,12 @@ struct tt_alloc_hello { /* HELLO and WELCOME */
     int32_t process_id; /* sender's own getpid(); a label */
     uint64_t features;
     uint32_t flags;
-    uint32_t reserved1;
+    uint32_t tick;       /* HELLO: the sender's clock for the ticks of its records, now */
     uint64_t start_time; /* WELCOME: when the server started, ns since 1970 */
     uint64_t uptime;     /* WELCOME: ns */
     char name[32];       /* program and version, zero-terminated */
-    uint8_t reserved2[24];
+    uint64_t instance;   /* HELLO: drawn at random once per reporter, so that its next connection is known as its; 0 */
+    uint8_t reserved[16];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_hello) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_hello, type, 0, 1);
@@ -231,11 +245,12 @@ TT_ALLOC_AT(tt_alloc_hello, version, 16, 4);
 TT_ALLOC_AT(tt_alloc_hello, process_id, 20, 4);
 TT_ALLOC_AT(tt_alloc_hello, features, 24, 8);
 TT_ALLOC_AT(tt_alloc_hello, flags, 32, 4);
-TT_ALLOC_AT(tt_alloc_hello, reserved1, 36, 4);
+TT_ALLOC_AT(tt_alloc_hello, tick, 36, 4);
 TT_ALLOC_AT(tt_alloc_hello, start_time, 40, 8);
 TT_ALLOC_AT(tt_alloc_hello, uptime, 48, 8);
 TT_ALLOC_AT(tt_alloc_hello, name, 56, 32);
-TT_ALLOC_AT(tt_alloc_hello, reserved2, 88, 24);
+TT_ALLOC_AT(tt_alloc_hello, instance, 88, 8);
+TT_ALLOC_AT(tt_alloc_hello, reserved, 96, 16);
 
 /* known: which fields of a device are facts. A field whose bit is clear is unknown, whatever it holds. */
 #define TT_ALLOC_KNOWN_ASIC_ID (UINT32_C(1) << 0)
@@ -471,6 +486,102 @@ TT_ALLOC_AT(tt_alloc_end_record, status, 16, 4);
 TT_ALLOC_AT(tt_alloc_end_record, request, 20, 4);
 TT_ALLOC_AT(tt_alloc_end_record, hidden, 24, 8);
 TT_ALLOC_AT(tt_alloc_end_record, reserved, 32, 80);
+
+/* ---- The ring: reports through shared memory ---- */
+
+/*
+ * A ring is memory that the server makes, seals against shrinking and growing, and passes with the RING frame
+ * (SCM_RIGHTS): one page of struct tt_alloc_ring, then `slots` records. The client writes record number n (counted from
+ * the tail it found) to slot n % slots, then n + 1 to tail, with release order; the server copies records up to tail,
+ * then writes to head how far it came. Counters are of 64 bits and begin shortly before they wrap, so that wrapping is
+ * nothing special. After each slots / 4 records, and when it finds the ring full, the client sends RING_WAKE.
+ */
+#define TT_ALLOC_RING_MAGIC UINT64_C(0x31474e4952415454) /* the bytes "TTARING1" on a little-endian host */
+#define TT_ALLOC_RING_RECORDS 4096                       /* offset of the records in the memory */
+#define TT_ALLOC_RING_START (UINT64_MAX - 1023)          /* first value of head and tail */
+#define TT_ALLOC_RING_SLOTS_MIN 1024
+#define TT_ALLOC_RING_SLOTS_MAX 65536
+
+/* tick of a record: ns of the sender's CLOCK_MONOTONIC >> 23 (8.4 ms), the low 32 bits. HELLO tells the same clock. */
+#define TT_ALLOC_TICK_SHIFT 23
+
+struct tt_alloc_record {
+    uint64_t buffer_id; /* BEGIN, END: live buffers of the sender. COUNTS: allocations. PEAK: bytes */
+    uint64_t size;      /* BEGIN, END: reports the sender has made so far. COUNTS: frees */
+    int32_t device_id;  /* BEGIN, END, SWITCH: -1 */
+    uint32_t tick;      /* of the report; BUFFER: when it was allocated */
+    uint8_t type;
+    uint8_t buffer_type; /* enum tt_alloc_region, 255 in a FREE: unknown. PEAK: that, or 16 + enum tt_alloc_pool */
+    uint16_t references; /* BUFFER: how many, at least 1 */
+    uint32_t position;   /* in a ring the low 32 bits of the record's number; in a RECORDS frame 0 */
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_record) == 32);
+TT_ALLOC_AT(tt_alloc_record, buffer_id, 0, 8);
+TT_ALLOC_AT(tt_alloc_record, size, 8, 8);
+TT_ALLOC_AT(tt_alloc_record, device_id, 16, 4);
+TT_ALLOC_AT(tt_alloc_record, tick, 20, 4);
+TT_ALLOC_AT(tt_alloc_record, type, 24, 1);
+TT_ALLOC_AT(tt_alloc_record, buffer_type, 25, 1);
+TT_ALLOC_AT(tt_alloc_record, references, 26, 2);
+TT_ALLOC_AT(tt_alloc_record, position, 28, 4);
+#define TT_ALLOC_RECORD_POOL 16 /* buffer_type of PEAK from here up: a pool */
+
+struct tt_alloc_ring { /* the first page of the memory; what is written by different sides lies in different lines */
+    uint64_t magic;
+    uint64_t slots; /* a power of two */
+    uint8_t pad1[112];
+    uint64_t tail; /* the client's: records written */
+    uint64_t
+        made; /* the client's: reports made, those included that did not go through this ring. Written after tail */
+    uint8_t pad2[112];
+    uint64_t head; /* the server's: records taken */
+    uint8_t pad3[120];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_ring) == 384);
+TT_ALLOC_AT(tt_alloc_ring, magic, 0, 8);
+TT_ALLOC_AT(tt_alloc_ring, slots, 8, 8);
+TT_ALLOC_AT(tt_alloc_ring, pad1, 16, 112);
+TT_ALLOC_AT(tt_alloc_ring, tail, 128, 8);
+TT_ALLOC_AT(tt_alloc_ring, made, 136, 8);
+TT_ALLOC_AT(tt_alloc_ring, pad2, 144, 112);
+TT_ALLOC_AT(tt_alloc_ring, head, 256, 8);
+TT_ALLOC_AT(tt_alloc_ring, pad3, 264, 120);
+
+struct tt_alloc_ring_message { /* RING_REQUEST, RING and RING_WAKE */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint64_t slots;    /* REQUEST: wanted, a power of two. RING: granted, which may be fewer */
+    uint64_t size;     /* RING: bytes of the memory */
+    int32_t status;    /* RING: 0, or a negative errno and no descriptor: -EDQUOT, -EBUSY, -ENOMEM, -EMFILE, -EINVAL */
+    uint32_t reserved1;
+    uint8_t reserved2[80];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_ring_message) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_ring_message, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_ring_message, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_ring_message, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_ring_message, slots, 8, 8);
+TT_ALLOC_AT(tt_alloc_ring_message, size, 16, 8);
+TT_ALLOC_AT(tt_alloc_ring_message, status, 24, 4);
+TT_ALLOC_AT(tt_alloc_ring_message, reserved1, 28, 4);
+TT_ALLOC_AT(tt_alloc_ring_message, reserved2, 32, 80);
+
+#define TT_ALLOC_RECORDS_MAX 3
+
+struct tt_alloc_records { /* RECORDS */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id; /* -1 */
+    uint64_t count;    /* 1..3 */
+    struct tt_alloc_record record[TT_ALLOC_RECORDS_MAX];
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_records) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_records, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_records, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_records, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_records, count, 8, 8);
+TT_ALLOC_AT(tt_alloc_records, record, 16, 96);
 
 #undef TT_ALLOC_AT
 #undef TT_ALLOC_LAYOUT

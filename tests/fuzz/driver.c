@@ -159,7 +159,8 @@ static size_t some_length(void)
 
 static void mutate(void)
 {
-    static const uint8_t types[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 32, 33, 34, 40, 45, 46, 64, 95, 255};
+    static const uint8_t types[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  12, 13, 32, 33,
+                                    34, 40, 45, 46, 48, 49, 50, 51, 52, 57, 64, 95, 255};
     static const uint8_t zeros[300];
     size_t at = below(current.size), length = some_length();
 

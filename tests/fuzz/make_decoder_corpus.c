@@ -43,6 +43,20 @@ static int write_seed(const struct seed *seed, const char *kind, size_t frame_si
     return result;
 }
 
+static void put_records(uint8_t *frame)
+{
+    struct tt_alloc_records records = {.type = TT_ALLOC_RECORDS, .device_id = -1, .count = TT_ALLOC_RECORDS_MAX};
+
+    for (size_t i = 0; i < TT_ALLOC_RECORDS_MAX; i++)
+        records.record[i] = (struct tt_alloc_record){.buffer_id = 0x1000 * i,
+                                                     .size = 4096,
+                                                     .tick = 7,
+                                                     .type = (uint8_t)(TT_ALLOC_RESYNC_BEGIN + i),
+                                                     .buffer_type = TT_ALLOC_L1,
+                                                     .references = 1};
+    memcpy(frame, &records, sizeof(records));
+}
+
 /* Every field that a request sets is something other than 0. */
 static void append(struct seed *seed, uint8_t type, size_t frame_size)
 {
@@ -62,11 +76,15 @@ static void append(struct seed *seed, uint8_t type, size_t frame_size)
                                        .device_id = -1,
                                        .magic = TT_ALLOC_MAGIC,
                                        .version = TT_ALLOC_PROTOCOL_VERSION,
-                                       .features = TT_ALLOC_FEATURE_FREE_REGION,
-                                       .name = "seed"};
+                                       .features = TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING,
+                                       .tick = 9,
+                                       .name = "seed",
+                                       .instance = 0x5eed};
 
         memcpy(frame, &hello, sizeof(hello));
     }
+    if (type == TT_ALLOC_RECORDS)
+        put_records(frame);
     seed->size += frame_size;
 }
 
@@ -94,7 +112,7 @@ static int make_seeds(uint8_t type, size_t frame_size)
 int main(int argc, char **argv)
 {
     static const uint8_t types_72[] = {1, 2, 3, 5};
-    static const uint8_t types_112[] = {1, 2, 3, 5, 6, 32, 34, 40, 41, 42, 43, 44, 45};
+    static const uint8_t types_112[] = {1, 2, 3, 5, 6, 32, 34, 40, 41, 42, 43, 44, 45, 48, 50, 51};
     static const uint8_t types_144[] = {1, 2, 3, 5, 6, 8, 9, 10, 11, 12};
     int result = 0;
 
