@@ -49,11 +49,20 @@ int device_table_add(struct device_table *table, int32_t device_id, struct ledge
     if (!device)
         return -ENOMEM;
     device->device_id = device_id;
+    device->index = table->count;
     table->device[table->count] = device;
     table->id[table->count] = device_id;
     table->count++;
     *ret = device;
     return 0;
+}
+
+struct ledger_device *device_table_search(struct device_table *table, int32_t device_id)
+{
+    for (uint32_t index = 0; index < table->count; index++)
+        if (table->id[index] == device_id)
+            return table->last = table->device[index];
+    return NULL;
 }
 
 size_t device_table_free_some(struct device_table *table, size_t pieces)

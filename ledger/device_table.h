@@ -17,8 +17,8 @@ struct device_table {
     int32_t *id; /* of device[i]; in the same piece of memory */
     uint32_t count;
     uint32_t room;
-    uint32_t last; /* position of the last one found */
-    size_t memory; /* bytes held */
+    struct ledger_device *last; /* the last one found, or NULL */
+    size_t memory;              /* bytes held */
 };
 
 /* A zeroed struct is an empty table. */
@@ -29,15 +29,13 @@ int device_table_add(struct device_table *table, int32_t device_id, struct ledge
 /* Frees at most `pieces` pieces and returns how many of them were not needed. */
 size_t device_table_free_some(struct device_table *table, size_t pieces);
 
-/* Its position, or -1. */
-static inline int device_table_find(struct device_table *table, int32_t device_id)
+/* The rarer part of what follows. */
+struct ledger_device *device_table_search(struct device_table *table, int32_t device_id);
+
+/* The device, or NULL. */
+static inline struct ledger_device *device_table_find(struct device_table *table, int32_t device_id)
 {
-    if (table->last < table->count && table->id[table->last] == device_id)
-        return (int)table->last;
-    for (uint32_t position = 0; position < table->count; position++)
-        if (table->id[position] == device_id) {
-            table->last = position;
-            return (int)position;
-        }
-    return -1;
+    struct ledger_device *last = table->last;
+
+    return last && last->device_id == device_id ? last : device_table_search(table, device_id);
 }

@@ -6,19 +6,12 @@
 
 #include "ledger/index.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "ledger/memory.h"
 
 #define FIRST_SIZE 2
 #define STEP (INDEX_SEGMENT / 8)
-#define FULL ((1U << INDEX_BUCKET) - 1)
-
-static uint32_t entries_max(uint32_t size)
-{
-    return size * INDEX_BUCKET * 3 / 4;
-}
 
 /* Doubles while small, so that a process with few buffers costs little; then by steps. */
 static uint32_t next_size(uint32_t size)
@@ -31,7 +24,7 @@ static uint32_t size_for(uint32_t count)
 {
     uint32_t size = FIRST_SIZE;
 
-    while (entries_max(size) <= count)
+    while (index_entries_max(size) <= count)
         size = next_size(size);
     return size;
 }
@@ -42,29 +35,13 @@ static int segment_init(struct index *index, uint32_t size, uint32_t depth, stru
 
     if (!buckets)
         return -ENOMEM;
-    *ret = (struct index_segment){.buckets = buckets, .size = size & 0xffffff, .depth = depth & 0xff};
+    *ret = (struct index_segment){.buckets = buckets, .size = (uint16_t)size, .depth = (uint8_t)depth};
     return 0;
 }
 
 static void segment_free(struct index *index, const struct index_segment *segment)
 {
     memory_free(&index->memory, segment->buckets, segment->size * sizeof(*segment->buckets));
-}
-
-static void segment_insert(const struct index_segment *segment, uint32_t hash, uint32_t slot)
-{
-    uint32_t home = index_home(segment->size, hash), place;
-    struct index_bucket *bucket = &segment->buckets[home];
-
-    while (bucket->used == FULL) {
-        bucket->passed++;
-        home = index_after(segment->size, home);
-        bucket = &segment->buckets[home];
-    }
-    place = (uint32_t)__builtin_ctz(~bucket->used);
-    bucket->hash[place] = hash;
-    bucket->slot[place] = slot;
-    bucket->used |= 1U << place;
 }
 
 /* Deals the entries out by the bit that parts the halves, which may be one and the same segment. */
@@ -77,7 +54,7 @@ static void deal_out(const struct index_segment *segment, struct index_segment *
             uint32_t place = (uint32_t)__builtin_ctz(used), hash = bucket->hash[place];
             struct index_segment *half = hash >> segment->depth & 1 ? upper : lower;
 
-            segment_insert(half, hash, bucket->slot[place]);
+            index_put(half, hash, bucket->slot[place]);
             half->count++;
         }
     }
@@ -91,12 +68,6 @@ static uint32_t count_upper_half(const struct index_segment *segment)
         for (uint32_t place = 0; place < INDEX_BUCKET; place++)
             count += segment->buckets[i].used >> place & segment->buckets[i].hash[place] >> segment->depth & 1;
     return count;
-}
-
-/* The first place of the segment for this hash, the only one whose count is kept. */
-static struct index_segment *first_place(const struct index *index, uint32_t hash)
-{
-    return &index->directory[hash & ((1U << index_segment(index, hash)->depth) - 1)];
 }
 
 /* Puts the segment in all places whose low bits, as many as its depth, are those of the hash. */
@@ -124,9 +95,12 @@ static int directory_double(struct index *index)
 
 static int enlarge(struct index *index, uint32_t hash)
 {
-    struct index_segment segment = *first_place(index, hash), larger;
-    int r = segment_init(index, next_size(segment.size), segment.depth, &larger);
+    struct index_segment segment = *index_first_place(index, hash), larger;
+    int r;
 
+    if (next_size(segment.size) > UINT16_MAX)
+        return -ENOSPC;
+    r = segment_init(index, next_size(segment.size), segment.depth, &larger);
     if (r < 0)
         return r;
     deal_out(&segment, &larger, &larger);
@@ -137,7 +111,7 @@ static int enlarge(struct index *index, uint32_t hash)
 
 static int split(struct index *index, uint32_t hash)
 {
-    struct index_segment segment = *first_place(index, hash), lower, upper;
+    struct index_segment segment = *index_first_place(index, hash), lower, upper;
     uint32_t count = count_upper_half(&segment), bit = 1U << segment.depth;
     int r = segment.depth == index->depth ? directory_double(index) : 0;
 
@@ -167,40 +141,20 @@ int index_init(struct index *index)
     return segment_init(index, FIRST_SIZE, 0, index->directory);
 }
 
-int index_reserve(struct index *index, uint32_t hash)
+int index_grow(struct index *index, uint32_t hash, struct index_segment **ret)
 {
-    for (;;) {
-        const struct index_segment *segment = first_place(index, hash);
-        int r;
+    struct index_segment *segment = index_first_place(index, hash);
 
-        if (segment->count < entries_max(segment->size))
-            return 0;
-        if (segment->size < INDEX_SEGMENT || segment->depth == INDEX_DEPTH_MAX)
-            r = enlarge(index, hash);
-        else
-            r = split(index, hash);
+    do {
+        int r = segment->size < INDEX_SEGMENT || segment->depth == INDEX_DEPTH_MAX ? enlarge(index, hash)
+                                                                                   : split(index, hash);
+
         if (r < 0)
             return r;
-    }
-}
-
-void index_insert(struct index *index, uint32_t hash, uint32_t slot)
-{
-    struct index_segment *segment = first_place(index, hash);
-
-    assert(segment->count < entries_max(segment->size));
-    segment_insert(segment, hash, slot);
-    segment->count++;
-}
-
-void index_remove(struct index *index, const struct index_cursor *cursor)
-{
-    uint32_t bucket = index_home(cursor->size, cursor->hash);
-
-    for (; bucket != cursor->bucket; bucket = index_after(cursor->size, bucket))
-        cursor->buckets[bucket].passed--;
-    cursor->buckets[bucket].used &= ~(1U << cursor->found);
-    first_place(index, cursor->hash)->count--;
+        segment = index_first_place(index, hash);
+    } while (index_is_full(segment));
+    *ret = segment;
+    return 0;
 }
 
 /* From the end, because there a segment's further places come before its first, which is the one that frees it. */

@@ -19,14 +19,19 @@
  * Several entries may have the same hash; which of them is meant is for the caller to see from the records.
  */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define INDEX_BUCKET 7   /* entries */
 #define INDEX_SEGMENT 64 /* buckets; more only at INDEX_DEPTH_MAX */
 #define INDEX_DEPTH_MAX 22
+#define INDEX_FULL ((1U << INDEX_BUCKET) - 1)
 
 struct index_bucket {
     uint32_t hash[INDEX_BUCKET];
@@ -38,9 +43,9 @@ _Static_assert(sizeof(struct index_bucket) == 64, "a bucket has the size of a ca
 
 struct index_segment {
     struct index_bucket *buckets;
-    uint32_t size : 24; /* buckets */
-    uint32_t depth : 8; /* all hashes in here agree in this many low bits */
-    uint32_t count;     /* entries; kept only in the first of the segment's places */
+    uint32_t count; /* entries; kept only in the first of the segment's places */
+    uint16_t size;  /* buckets */
+    uint8_t depth;  /* all hashes in here agree in this many low bits */
 };
 
 struct index {
@@ -53,25 +58,15 @@ struct index {
 /* -ENOMEM; then index_free_some() may still be called, as on a zeroed index. */
 int index_init(struct index *index);
 
-/* Sees to it that an entry with this hash can be inserted. -ENOMEM. Cursors end here. */
-int index_reserve(struct index *index, uint32_t hash);
-
-/* Needs a reserve of the same hash. */
-void index_insert(struct index *index, uint32_t hash, uint32_t slot);
-
 /* A search: index_next() finds the entries with the hash one by one, until it returns false. */
 struct index_cursor {
-    struct index_bucket *buckets;
-    uint32_t size;
+    const struct index_segment *segment;
+    struct index_bucket *bucket; /* looked at now */
     uint32_t hash;
-    uint32_t bucket;  /* looked at now */
-    uint32_t left;    /* buckets not looked at yet */
+    uint32_t looked;  /* buckets looked at so far */
     uint32_t matches; /* places in the bucket that are still to be returned */
     uint32_t found;   /* place in the bucket that was returned last */
 };
-
-/* Removes what the last index_next() found. The cursor ends here. */
-void index_remove(struct index *index, const struct index_cursor *cursor);
 
 /* Frees at most `pieces` pieces and returns how many of them were not needed. */
 size_t index_free_some(struct index *index, size_t pieces);
@@ -81,59 +76,55 @@ static inline const struct index_segment *index_segment(const struct index *inde
     return &index->directory[hash & (index->size - 1)];
 }
 
-static inline uint32_t index_home(uint32_t size, uint32_t hash)
+static inline struct index_bucket *index_home(const struct index_segment *segment, uint32_t hash)
 {
-    return (uint32_t)(((uint64_t)hash * size) >> 32);
+    return &segment->buckets[((uint64_t)hash * segment->size) >> 32];
 }
 
-static inline uint32_t index_after(uint32_t size, uint32_t bucket)
+static inline struct index_bucket *index_after(const struct index_segment *segment, struct index_bucket *bucket)
 {
-    return bucket + 1 < size ? bucket + 1 : 0;
+    return bucket + 1 < segment->buckets + segment->size ? bucket + 1 : segment->buckets;
 }
 
 /* Compares all places at once: a branch for each could not be predicted. The eighth lane is `used`, and masked out. */
 static inline uint32_t index_matches(const struct index_bucket *bucket, uint32_t hash)
 {
-    typedef uint32_t lanes __attribute__((vector_size(16)));
-    typedef uint64_t halves __attribute__((vector_size(16)));
-    lanes low, high;
-    halves bits;
-    uint64_t all;
+#ifdef __SSE2__
+    const __m128i *lanes = (const void *)bucket, wanted = _mm_set1_epi32((int)hash);
+    int low = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_load_si128(lanes), wanted)));
+    int high = _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpeq_epi32(_mm_load_si128(lanes + 1), wanted)));
 
-    memcpy(&low, bucket, sizeof(low));
-    memcpy(&high, (const char *)bucket + sizeof(low), sizeof(high));
-    bits = (halves)(((lanes)(low == hash) & (lanes){1, 2, 4, 8}) | ((lanes)(high == hash) & (lanes){16, 32, 64, 0}));
-    all = bits[0] | bits[1];
-    return (uint32_t)(all | all >> 32) & bucket->used;
+    return (uint32_t)(low | high << 4) & bucket->used;
+#else
+    uint32_t matches = 0;
+
+    for (uint32_t place = 0; place < INDEX_BUCKET; place++)
+        matches |= (uint32_t)(bucket->hash[place] == hash) << place;
+    return matches & bucket->used;
+#endif
 }
 
 static inline void index_search(const struct index *index, uint32_t hash, struct index_cursor *ret)
 {
     const struct index_segment *segment = index_segment(index, hash);
+    struct index_bucket *bucket = index_home(segment, hash);
 
-    ret->buckets = segment->buckets;
-    ret->size = segment->size;
-    ret->hash = hash;
-    ret->bucket = index_home(ret->size, hash);
-    ret->left = ret->size - 1;
-    ret->matches = index_matches(&ret->buckets[ret->bucket], hash);
+    *ret = (struct index_cursor){
+        .segment = segment, .bucket = bucket, .hash = hash, .looked = 1, .matches = index_matches(bucket, hash)};
 }
 
 static inline bool index_next(struct index_cursor *cursor, uint32_t *ret_slot)
 {
-    const struct index_bucket *bucket = &cursor->buckets[cursor->bucket];
-
     while (!cursor->matches) {
-        if (!bucket->passed || cursor->left == 0)
+        if (!cursor->bucket->passed || cursor->looked == cursor->segment->size)
             return false;
-        cursor->left--;
-        cursor->bucket = index_after(cursor->size, cursor->bucket);
-        bucket = &cursor->buckets[cursor->bucket];
-        cursor->matches = index_matches(bucket, cursor->hash);
+        cursor->looked++;
+        cursor->bucket = index_after(cursor->segment, cursor->bucket);
+        cursor->matches = index_matches(cursor->bucket, cursor->hash);
     }
     cursor->found = (uint32_t)__builtin_ctz(cursor->matches);
     cursor->matches &= cursor->matches - 1;
-    *ret_slot = bucket->slot[cursor->found];
+    *ret_slot = cursor->bucket->slot[cursor->found];
     return true;
 }
 
@@ -142,7 +133,72 @@ static inline bool index_next(struct index_cursor *cursor, uint32_t *ret_slot)
  */
 static inline void index_prefetch(const struct index *index, uint32_t hash)
 {
-    const struct index_segment *segment = index_segment(index, hash);
+    (void)*(const volatile uint32_t *)&index_home(index_segment(index, hash), hash)->used;
+}
 
-    (void)*(const volatile uint32_t *)&segment->buckets[index_home(segment->size, hash)].used;
+static inline uint32_t index_entries_max(uint32_t size)
+{
+    return size * INDEX_BUCKET * 3 / 4;
+}
+
+/* Without the count. */
+static inline void index_put(const struct index_segment *segment, uint32_t hash, uint32_t slot)
+{
+    struct index_bucket *bucket = index_home(segment, hash);
+    uint32_t place;
+
+    while (bucket->used == INDEX_FULL) {
+        bucket->passed++;
+        bucket = index_after(segment, bucket);
+    }
+    place = (uint32_t)__builtin_ctz(~bucket->used);
+    bucket->hash[place] = hash;
+    bucket->slot[place] = slot;
+    bucket->used |= 1U << place;
+}
+
+/* The first place of the segment for this hash, the only one whose count is kept. */
+static inline struct index_segment *index_first_place(const struct index *index, uint32_t hash)
+{
+    return &index->directory[hash & ((1U << index_segment(index, hash)->depth) - 1)];
+}
+
+static inline bool index_is_full(const struct index_segment *segment)
+{
+    return segment->count >= index_entries_max(segment->size);
+}
+
+/* The rarer part of index_reserve(). */
+int index_grow(struct index *index, uint32_t hash, struct index_segment **ret);
+
+/* Stores the segment in which an entry with this hash can be inserted. -ENOMEM, -ENOSPC. Cursors end here. */
+static inline int index_reserve(struct index *index, uint32_t hash, struct index_segment **ret)
+{
+    struct index_segment *segment = index_first_place(index, hash);
+
+    if (index_is_full(segment))
+        return index_grow(index, hash, ret);
+    *ret = segment;
+    return 0;
+}
+
+/* Into the segment that index_reserve() gave for this hash. */
+static inline void index_insert(struct index_segment *segment, uint32_t hash, uint32_t slot)
+{
+    assert(!index_is_full(segment));
+    index_put(segment, hash, slot);
+    segment->count++;
+}
+
+/* Removes what the last index_next() found. The cursor ends here. */
+static inline void index_remove(struct index *index, const struct index_cursor *cursor)
+{
+    struct index_bucket *bucket = cursor->bucket;
+
+    bucket->used &= ~(1U << cursor->found);
+    if (cursor->looked > 1)
+        for (bucket = index_home(cursor->segment, cursor->hash); bucket != cursor->bucket;
+             bucket = index_after(cursor->segment, bucket))
+            bucket->passed--;
+    index_first_place(index, cursor->hash)->count--;
 }

@@ -56,6 +56,16 @@ struct ledger *ledger_free(struct ledger *ledger)
     return ledger_free_some(ledger, SIZE_MAX);
 }
 
+bool ledger_has_families(const struct ledger *ledger)
+{
+    return ledger->has_families;
+}
+
+bool ledger_is_large(const struct ledger *ledger)
+{
+    return ledger->slab.live >= 65536; /* 2.4 MiB, more than the caches next to the processor hold */
+}
+
 uint64_t ledger_count(const struct ledger *ledger)
 {
     return ledger->slab.live;
@@ -87,9 +97,7 @@ int ledger_add_device(struct ledger *ledger, int32_t device_id, struct ledger_de
 
 struct ledger_device *ledger_find_device(struct ledger *ledger, int32_t device_id)
 {
-    int position = device_table_find(&ledger->devices, device_id);
-
-    return position < 0 ? NULL : ledger->devices.device[position];
+    return device_table_find(&ledger->devices, device_id);
 }
 
 static uint64_t time_of(const struct ledger *ledger, uint32_t tick)

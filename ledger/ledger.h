@@ -36,11 +36,13 @@ enum ledger_effect {
     LEDGER_REMOVED,  /* the last reference went */
     LEDGER_UNSHARED, /* one of several references went */
     LEDGER_UNKNOWN,  /* release: no such buffer; nothing changed */
+    LEDGER_SWEPT,    /* stale at the end of a resync: its free was never seen */
 };
 
 /* A device as this process numbers it. The address of the struct stays the same for the life of the ledger. */
 struct ledger_device {
     int32_t device_id;
+    uint32_t index; /* of ledger_device() */
     struct usage usage;
     void *userdata; /* the ledger's owner may keep what it likes here; NULL at first */
 };
@@ -49,6 +51,8 @@ struct ledger_change {
     enum ledger_effect effect;
     uint8_t region;       /* of the buffer concerned */
     bool ambiguous;       /* release with LEDGER_ANY_REGION: several regions held the id, the youngest went */
+    bool uncertain;       /* stale buffers are still counted, see below: no peak follows from the sums */
+    bool announced;       /* by ledger_announce(): tells how things are, and is no report unless it is ADDED */
     uint64_t size_before; /* bytes of the buffer before (0: it was not there) and after (0: it is not there) */
     uint64_t size_after;
     struct ledger_device *device; /* NULL with LEDGER_UNKNOWN if the process never used the device */
@@ -73,15 +77,53 @@ int ledger_allocate(struct ledger *ledger, int32_t device_id, uint8_t region, ui
 int ledger_release(struct ledger *ledger, int32_t device_id, uint8_t region, uint64_t id, uint64_t now,
                    struct ledger_change *ret);
 
-/* Loads what a later ledger_allocate() or ledger_release() of this buffer will look at first; changes nothing. For who
- * has a queue of reports: called for some ten of them in a row, before these are made, the processor waits for all
- * their cache misses at once. Saves a third and more of a report's price from 100,000 buffers on, and costs little
- * below. */
-void ledger_prefetch(const struct ledger *ledger, int32_t device_id, uint64_t id);
+/*
+ * Resync: whoever knows the truth tells all of it again.
+ *
+ * After ledger_resync_begin() every buffer is stale: still there, still counted, and it can be released. It is made
+ * fresh by ledger_announce(), or by ledger_allocate(), for which a stale buffer of the same key is one whose free was
+ * never seen (LEDGER_REPLACED, one reference, also where the sizes agree; counted in `allocations` like any other).
+ * When all was told, ledger_sweep() takes away what is still stale, in steps. A new begin may come at any time and
+ * starts over; -EOVERFLOW after LEDGER_RESYNCS_MAX of them without a finished sweep.
+ *
+ * While there are stale buffers, what is counted may be more than what was ever there at one time, so peaks stay as
+ * they are. With the last of them the ledger settles the peaks of its devices (usage_settle_peaks()); an owner that
+ * keeps sums does the same to these then.
+ */
+#define LEDGER_RESYNCS_MAX 1000
+int ledger_resync_begin(struct ledger *ledger);
 
-/* Does to `usage` what the change did to its device: bytes, buffers, peaks, counts and the time of activity; nothing
- * with LEDGER_UNKNOWN. The ledger keeps its own devices so; owners of several ledgers keep sums over them with it. */
+/* The buffer is live with so many references (at least 1, else -EINVAL), whatever was known of it. Effects: ADDED,
+ * REPLACED (other size), or SHARED where only references, time or freshness were set; of these only ADDED counts as an
+ * allocation. `born` may lie before anything else the ledger has seen. Errors as for ledger_allocate(). */
+int ledger_announce(struct ledger *ledger, int32_t device_id, uint8_t region, uint64_t id, uint64_t size,
+                    uint32_t references, uint64_t born, uint64_t now, struct ledger_change *ret);
+
+/* Stale buffers. */
+uint64_t ledger_stale(const struct ledger *ledger);
+
+/* Takes the next stale buffer away (LEDGER_SWEPT: no free is counted) and returns true; false when there is none left
+ * or `steps`, which is decremented by the slots looked at, is used up. Start with *cursor = 0. */
+bool ledger_sweep(struct ledger *ledger, uint64_t *cursor, size_t *steps, uint64_t now, struct ledger_change *ret);
+
+/* For who has a queue of reports. Loads what a later ledger_allocate() or ledger_release() of this buffer will look at
+ * first, and returns what ledger_prefetch_record() wants; changes nothing. Called for some ten reports in a row, before
+ * these are made, the processor waits for all their cache misses at once. It pays where ledger_is_large(); below that
+ * nearly everything is in the cache already. */
+bool ledger_is_large(const struct ledger *ledger);
+uint32_t ledger_prefetch(const struct ledger *ledger, int32_t device_id, uint64_t id);
+
+/* The second step, when the first was made for all: loads the record that a release will find. */
+void ledger_prefetch_record(const struct ledger *ledger, uint32_t hash);
+
+/* Does to `usage` what the change did to its device: bytes, buffers, peaks, counts and the time of activity (not with
+ * LEDGER_SWEPT, which is no act of the process); nothing with LEDGER_UNKNOWN. The ledger keeps its own devices so;
+ * owners of several ledgers keep sums over them with it. */
 void ledger_apply(const struct ledger_change *change, uint64_t now, struct usage *usage);
+
+/* Whether some id was ever live in several regions of a device at once. As long as none was, a release without a region
+ * can mean only one buffer, to whomever it is told. */
+bool ledger_has_families(const struct ledger *ledger);
 
 /* Live buffers over all devices and regions. */
 uint64_t ledger_count(const struct ledger *ledger);

@@ -2,9 +2,11 @@
 #pragma once
 
 /*
- * The inside of a ledger, for report.c, which changes it, and ledger.c, which makes it, shows it and frees it.
+ * The inside of a ledger, for report.c and resync.c, which change it, and ledger.c, which makes it, shows it and frees
+ * it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,14 +15,21 @@
 #include "ledger/index.h"
 #include "ledger/slab.h"
 
-#define LEDGER_TICK UINT64_C(10000000) /* ns; 32 bits of them are 497 days, then `born` stands still */
+/* ns. 32 bits of them are 497 days: 248 before the ledger's first birth and 248 after it. */
+#define LEDGER_TICK UINT64_C(10000000)
+#define LEDGER_MARK_MASK 1023U
 
 struct ledger {
     struct hash_key key;
     struct slab slab;
     struct index index;
     struct device_table devices;
-    uint64_t epoch; /* time at which the ledger last went from no buffers to one; ticks count from here */
+    uint64_t epoch; /* ticks count from here; set when the ledger goes from no buffers to one */
     uint64_t now;   /* of the last report */
-    size_t memory;  /* of this struct */
+    uint64_t stale; /* records with another mark than this: */
+    uint16_t mark;
+    bool unsettled;      /* records were stale after the last report */
+    bool has_families;   /* ever: some id in several regions at once */
+    uint16_t unfinished; /* resyncs begun since no record was stale */
+    size_t memory;       /* of this struct */
 };

@@ -6,7 +6,6 @@
 
 #include "ledger/slab.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "ledger/memory.h"
@@ -24,7 +23,7 @@ void slab_init(struct slab *slab)
     *slab = (struct slab){.open = SLAB_NO_CHUNK, .spare = SLAB_NO_CHUNK};
 }
 
-static void open_chunk(struct slab *slab, uint32_t number)
+void slab_open_chunk(struct slab *slab, uint32_t number)
 {
     struct chunk *chunk = &slab->chunks[number];
 
@@ -35,7 +34,7 @@ static void open_chunk(struct slab *slab, uint32_t number)
     slab->open = number;
 }
 
-static void close_chunk(struct slab *slab, uint32_t number)
+void slab_close_chunk(struct slab *slab, uint32_t number)
 {
     const struct chunk *chunk = &slab->chunks[number];
 
@@ -88,7 +87,7 @@ static int add_chunk(struct slab *slab)
     slab->chunks[number] = (struct chunk){.records = records, .capacity = capacity};
     if (number == slab->count)
         slab->count++;
-    open_chunk(slab, number);
+    slab_open_chunk(slab, number);
     slab->spare = number;
     return 0;
 }
@@ -104,41 +103,18 @@ static int grow_first_chunk(struct slab *slab)
         return -ENOMEM;
     chunk->records = records;
     chunk->capacity = capacity;
-    open_chunk(slab, 0);
+    slab_open_chunk(slab, 0);
     return 0;
 }
 
-int slab_reserve(struct slab *slab)
+int slab_grow(struct slab *slab)
 {
-    if (slab->open != SLAB_NO_CHUNK)
-        return 0;
     if (slab->count > 0 && slab->chunks[0].records && slab->chunks[0].capacity < SLAB_CHUNK)
         return grow_first_chunk(slab);
     return add_chunk(slab);
 }
 
-uint32_t slab_take(struct slab *slab)
-{
-    uint32_t number = slab->open, position;
-    struct chunk *chunk;
-
-    assert(number != SLAB_NO_CHUNK);
-    chunk = &slab->chunks[number];
-    if (chunk->freed) {
-        position = chunk->freed - 1;
-        chunk->freed = (uint32_t)chunk->records[position].id;
-    } else {
-        position = chunk->fresh++;
-    }
-    if (number == slab->spare)
-        slab->spare = SLAB_NO_CHUNK;
-    slab->live++;
-    if (++chunk->live == chunk->capacity)
-        close_chunk(slab, number);
-    return number * SLAB_CHUNK + position;
-}
-
-static void chunk_emptied(struct slab *slab, uint32_t number)
+void slab_chunk_emptied(struct slab *slab, uint32_t number)
 {
     struct chunk *chunk = &slab->chunks[number];
 
@@ -148,26 +124,10 @@ static void chunk_emptied(struct slab *slab, uint32_t number)
         slab->spare = number;
         return;
     }
-    close_chunk(slab, number);
+    slab_close_chunk(slab, number);
     chunk->records = memory_free(&slab->memory, chunk->records, records_size(chunk->capacity));
     if (slab->vacant > number)
         slab->vacant = number;
-}
-
-void slab_give_back(struct slab *slab, uint32_t slot)
-{
-    uint32_t number = slot / SLAB_CHUNK, position = slot % SLAB_CHUNK;
-    struct chunk *chunk = &slab->chunks[number];
-    struct record *record = &chunk->records[position];
-
-    record->references = 0;
-    record->id = chunk->freed;
-    chunk->freed = position + 1;
-    if (chunk->live == chunk->capacity)
-        open_chunk(slab, number);
-    slab->live--;
-    if (--chunk->live == 0)
-        chunk_emptied(slab, number);
 }
 
 const struct record *slab_next(const struct slab *slab, uint64_t *cursor, size_t *steps)

@@ -12,6 +12,7 @@
  * must not go to the kernel each time.
  */
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,8 +28,9 @@ struct record {
     uint64_t device : 16; /* position in the ledger's table of devices */
     uint32_t born;        /* ticks since the ledger's epoch */
     uint16_t references;  /* 0: the record is free */
-    uint8_t region;
-    uint8_t order; /* among the buffers with this device and id: the greatest is the youngest */
+    uint16_t region : 3;
+    uint16_t order : 3; /* among those with this device, id and tick: the greatest is the youngest. 0: never had one */
+    uint16_t mark : 10; /* the ledger's when the buffer was last told of */
 };
 _Static_assert(sizeof(struct record) == 24, "a live buffer costs 24 bytes and its index entry");
 
@@ -54,17 +56,67 @@ struct slab {
 
 void slab_init(struct slab *slab);
 
-/* Sees to it that the next slab_take() succeeds. -ENOMEM, -ENOSPC. Moves records: pointers to them end here. */
-int slab_reserve(struct slab *slab);
-
-/* The slot of a record that the caller fills; its references must not stay 0. Needs a reserve. */
-uint32_t slab_take(struct slab *slab);
-
-void slab_give_back(struct slab *slab, uint32_t slot);
-
 static inline struct record *slab_record(const struct slab *slab, uint32_t slot)
 {
     return &slab->chunks[slot / SLAB_CHUNK].records[slot % SLAB_CHUNK];
+}
+
+/* Loads a record, as index_prefetch() does a bucket. */
+static inline void slab_prefetch(const struct slab *slab, uint32_t slot)
+{
+    (void)*(const volatile uint16_t *)&slab_record(slab, slot)->references;
+}
+
+/* The rarer parts of what follows. */
+int slab_grow(struct slab *slab);
+void slab_open_chunk(struct slab *slab, uint32_t number);
+void slab_close_chunk(struct slab *slab, uint32_t number);
+void slab_chunk_emptied(struct slab *slab, uint32_t number);
+
+/* Sees to it that the next slab_take() succeeds. -ENOMEM, -ENOSPC. Moves records: pointers to them end here. */
+static inline int slab_reserve(struct slab *slab)
+{
+    return slab->open != SLAB_NO_CHUNK ? 0 : slab_grow(slab);
+}
+
+/* A record that the caller fills, and its slot; its references must not stay 0. Needs a reserve. */
+static inline struct record *slab_take(struct slab *slab, uint32_t *ret_slot)
+{
+    uint32_t number = slab->open, position;
+    struct record *record;
+    struct chunk *chunk;
+
+    assert(number != SLAB_NO_CHUNK);
+    chunk = &slab->chunks[number];
+    position = chunk->freed ? chunk->freed - 1 : chunk->fresh;
+    record = &chunk->records[position];
+    if (chunk->freed)
+        chunk->freed = (uint32_t)record->id;
+    else
+        chunk->fresh++;
+    if (number == slab->spare)
+        slab->spare = SLAB_NO_CHUNK;
+    slab->live++;
+    if (++chunk->live == chunk->capacity)
+        slab_close_chunk(slab, number);
+    *ret_slot = number * SLAB_CHUNK + position;
+    return record;
+}
+
+static inline void slab_give_back(struct slab *slab, uint32_t slot)
+{
+    uint32_t number = slot / SLAB_CHUNK, position = slot % SLAB_CHUNK;
+    struct chunk *chunk = &slab->chunks[number];
+    struct record *record = &chunk->records[position];
+
+    record->references = 0;
+    record->id = chunk->freed;
+    chunk->freed = position + 1;
+    if (chunk->live == chunk->capacity)
+        slab_open_chunk(slab, number);
+    slab->live--;
+    if (--chunk->live == 0)
+        slab_chunk_emptied(slab, number);
 }
 
 /* The next live record in memory order, or NULL; cursor and steps as in ledger_walk(). */

@@ -6,61 +6,34 @@
 
 #include "ledger/usage.h"
 
-#include <assert.h>
-
-/* By region: DRAM, L1, SYSTEM_MEMORY, L1_SMALL, TRACE, CB, KERNEL. */
-static const int8_t pool_of_region[USAGE_REGIONS] = {0, 1, 2, 1, 0, 1, -1};
-
-int usage_pool_of(uint8_t region)
-{
-    assert(region < USAGE_REGIONS);
-    return pool_of_region[region];
-}
-
-static void sum_add(struct usage_sum *sum, unsigned __int128 bytes)
-{
-    sum->bytes += bytes;
-    if (sum->peak < sum->bytes)
-        sum->peak = sum->bytes;
-}
-
-static void sum_remove(struct usage_sum *sum, unsigned __int128 bytes)
-{
-    assert(sum->bytes >= bytes);
-    sum->bytes -= bytes;
-}
-
-void usage_add(struct usage *usage, uint8_t region, uint64_t size)
+void usage_add_uncertain(struct usage *usage, uint8_t region, uint64_t size)
 {
     int pool = usage_pool_of(region);
 
     usage->buffers[region]++;
-    sum_add(&usage->region[region], size);
+    usage->region[region].bytes += size;
     if (pool >= 0)
-        sum_add(&usage->pool[pool], size);
+        usage->pool[pool].bytes += size;
 }
 
-void usage_remove(struct usage *usage, uint8_t region, uint64_t size)
+void usage_settle_peaks(struct usage *usage)
 {
-    int pool = usage_pool_of(region);
-
-    assert(usage->buffers[region] > 0);
-    usage->buffers[region]--;
-    sum_remove(&usage->region[region], size);
-    if (pool >= 0)
-        sum_remove(&usage->pool[pool], size);
+    for (unsigned region = 0; region < USAGE_REGIONS; region++)
+        usage_sum_settle(&usage->region[region]);
+    for (unsigned pool = 0; pool < USAGE_POOLS; pool++)
+        usage_sum_settle(&usage->pool[pool]);
 }
 
 void usage_merge(struct usage *usage, const struct usage *from)
 {
     for (unsigned region = 0; region < USAGE_REGIONS; region++) {
-        sum_add(&usage->region[region], from->region[region].bytes);
+        usage_sum_add(&usage->region[region], from->region[region].bytes);
         usage->buffers[region] += from->buffers[region];
         usage->allocations[region] += from->allocations[region];
         usage->frees[region] += from->frees[region];
     }
     for (unsigned pool = 0; pool < USAGE_POOLS; pool++)
-        sum_add(&usage->pool[pool], from->pool[pool].bytes);
+        usage_sum_add(&usage->pool[pool], from->pool[pool].bytes);
     if (usage->last_activity < from->last_activity)
         usage->last_activity = from->last_activity;
 }
@@ -70,10 +43,35 @@ void usage_withdraw(struct usage *usage, const struct usage *gone)
     for (unsigned region = 0; region < USAGE_REGIONS; region++) {
         assert(usage->buffers[region] >= gone->buffers[region]);
         usage->buffers[region] -= gone->buffers[region];
-        sum_remove(&usage->region[region], gone->region[region].bytes);
+        usage_sum_remove(&usage->region[region], gone->region[region].bytes);
     }
     for (unsigned pool = 0; pool < USAGE_POOLS; pool++)
-        sum_remove(&usage->pool[pool], gone->pool[pool].bytes);
+        usage_sum_remove(&usage->pool[pool], gone->pool[pool].bytes);
+}
+
+void usage_set_counts(struct usage *usage, uint8_t region, uint64_t allocations, uint64_t frees)
+{
+    assert(region < USAGE_REGIONS);
+    usage->allocations[region] = allocations;
+    usage->frees[region] = frees;
+}
+
+static void raise_peak(struct usage_sum *sum, uint64_t bytes)
+{
+    if (sum->peak < bytes)
+        sum->peak = bytes;
+}
+
+void usage_raise_region_peak(struct usage *usage, uint8_t region, uint64_t bytes)
+{
+    assert(region < USAGE_REGIONS);
+    raise_peak(&usage->region[region], bytes);
+}
+
+void usage_raise_pool_peak(struct usage *usage, uint8_t pool, uint64_t bytes)
+{
+    assert(pool < USAGE_POOLS);
+    raise_peak(&usage->pool[pool], bytes);
 }
 
 void usage_reset_peaks(struct usage *usage)

@@ -12,6 +12,8 @@
  * Bytes are bytes; times are ns of whatever monotonic clock the caller uses. No function allocates or fails.
  */
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define USAGE_REGIONS 7 /* enum tt_alloc_region of the wire */
@@ -31,19 +33,74 @@ struct usage {
     uint64_t last_activity; /* 0: none yet */
 };
 
-/* The pool that a region's bytes fill, or -1 for KERNEL, which is in none. */
-int usage_pool_of(uint8_t region);
+/* The pool that a region's bytes fill, or -1 for KERNEL, which is in none. By region: DRAM, L1, SYSTEM_MEMORY,
+ * L1_SMALL, TRACE, CB, KERNEL. */
+static inline int usage_pool_of(uint8_t region)
+{
+    static const int8_t pool[USAGE_REGIONS] = {0, 1, 2, 1, 0, 1, -1};
+
+    assert(region < USAGE_REGIONS);
+    return pool[region];
+}
+
+static inline void usage_sum_settle(struct usage_sum *sum)
+{
+    if (sum->peak < sum->bytes)
+        sum->peak = sum->bytes;
+}
+
+static inline void usage_sum_add(struct usage_sum *sum, unsigned __int128 bytes)
+{
+    sum->bytes += bytes;
+    usage_sum_settle(sum);
+}
+
+static inline void usage_sum_remove(struct usage_sum *sum, unsigned __int128 bytes)
+{
+    bool negative = __builtin_sub_overflow(sum->bytes, bytes, &sum->bytes);
+
+    assert(!negative);
+}
 
 /* One buffer more, one buffer fewer: bytes, buffers and peaks. The counts of reports and last_activity are set by who
  * knows the report, see ledger_apply(). Removing more than was added is a bug of the caller (assert). */
-void usage_add(struct usage *usage, uint8_t region, uint64_t size);
-void usage_remove(struct usage *usage, uint8_t region, uint64_t size);
+static inline void usage_add(struct usage *usage, uint8_t region, uint64_t size)
+{
+    int pool = usage_pool_of(region);
+
+    usage->buffers[region]++;
+    usage_sum_add(&usage->region[region], size);
+    if (pool >= 0)
+        usage_sum_add(&usage->pool[pool], size);
+}
+
+static inline void usage_remove(struct usage *usage, uint8_t region, uint64_t size)
+{
+    int pool = usage_pool_of(region);
+
+    assert(usage->buffers[region] > 0);
+    usage->buffers[region]--;
+    usage_sum_remove(&usage->region[region], size);
+    if (pool >= 0)
+        usage_sum_remove(&usage->pool[pool], size);
+}
+
+/* The same while it is not certain that all that is counted is there: peaks stay until usage_settle_peaks(). */
+void usage_add_uncertain(struct usage *usage, uint8_t region, uint64_t size);
+
+/* Peaks become at least what is live. */
+void usage_settle_peaks(struct usage *usage);
 
 /* Adds all live bytes and buffers and all counts of `from`; peaks become at least what is live then, and the later
  * last_activity stays. */
 void usage_merge(struct usage *usage, const struct usage *from);
 /* Takes all live bytes and buffers of `gone` away; peaks and counts stay. */
 void usage_withdraw(struct usage *usage, const struct usage *gone);
+
+/* What a resync tells besides the buffers: how many reports there were, and peaks from before. A peak only rises. */
+void usage_set_counts(struct usage *usage, uint8_t region, uint64_t allocations, uint64_t frees);
+void usage_raise_region_peak(struct usage *usage, uint8_t region, uint64_t bytes);
+void usage_raise_pool_peak(struct usage *usage, uint8_t pool, uint64_t bytes);
 
 /* Peaks back to what is live. */
 void usage_reset_peaks(struct usage *usage);

@@ -21,8 +21,10 @@ static const unsigned char zeros[HASH_KEY_SIZE], secret[HASH_KEY_SIZE] = "not a 
 
 static void insert(struct index *index, uint32_t hash, uint32_t slot)
 {
-    assert_int_equal(index_reserve(index, hash), 0);
-    index_insert(index, hash, slot);
+    struct index_segment *segment;
+
+    assert_int_equal(index_reserve(index, hash, &segment), 0);
+    index_insert(segment, hash, slot);
 }
 
 /* Looks for all slots with this hash; returns the number of buckets looked at. */
@@ -35,7 +37,7 @@ static uint32_t search(const struct index *index, uint32_t hash, uint32_t wanted
     index_search(index, hash, &cursor);
     while (index_next(&cursor, &slot))
         *ret_found |= slot == wanted;
-    return cursor.size - cursor.left;
+    return cursor.looked;
 }
 
 static void free_index(struct index *index)

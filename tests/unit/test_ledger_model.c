@@ -4,8 +4,9 @@
 /*
  * The ledger against a model that is too simple to be wrong: a search tree of buffers, sums in plain loops, and for
  * each buffer the number of the report that made it. Millions of random reports over several shapes of ids, every
- * answer compared, and from time to time everything that can be asked. The same again with each single allocation
- * failing.
+ * answer compared, and from time to time everything that can be asked. Resyncs begin at random too, tell some of the
+ * buffers, others, and the same with other sizes, and are swept in small steps or left unfinished. The same again with
+ * each single allocation failing.
  */
 
 #include <errno.h>
@@ -34,7 +35,8 @@ struct buffer {
     uint64_t born;
     uint64_t serial; /* of the report that made it */
     uint32_t references;
-    unsigned visit; /* the walk that saw it last */
+    unsigned resync; /* the last one before it was told of */
+    unsigned visit;  /* the walk that saw it last */
 };
 
 struct model_device {
@@ -48,6 +50,8 @@ struct model {
     void *tree;
     uint64_t count;
     uint64_t serial;
+    uint64_t stale;
+    unsigned resync;
     unsigned visit;
     struct model_device devices[DEVICES_MAX]; /* by device id */
 };
@@ -60,7 +64,8 @@ struct shape {
     int devices;
     int regions;
     unsigned operations;
-    unsigned checks; /* full comparisons */
+    unsigned checks;  /* full comparisons */
+    unsigned resyncs; /* one report in so many begins one; 0: none does */
 };
 
 struct run {
@@ -69,6 +74,7 @@ struct run {
     uint64_t random;
     unsigned operation;
     uint64_t now;
+    uint64_t sweep; /* cursor */
     struct ledger *ledger;
     struct model model;
 };
@@ -117,7 +123,7 @@ static unsigned __int128 pool_bytes(const struct model_device *device, int pool)
     return pool == 1 ? bytes[1] + bytes[3] + bytes[5] : bytes[2];
 }
 
-static void model_peaks(struct model_device *device)
+static void device_peaks(struct model_device *device)
 {
     for (int region = 0; region < USAGE_REGIONS; region++)
         if (device->peak[region] < device->bytes[region])
@@ -127,23 +133,60 @@ static void model_peaks(struct model_device *device)
             device->pool_peak[pool] = pool_bytes(device, pool);
 }
 
-static void model_add(struct model *model, int32_t device, uint8_t region, uint64_t id)
+/* While anything is stale no peak rises; after that all may have to. */
+static void model_peaks(struct model *model)
+{
+    if (model->stale == 0)
+        for (int device = 0; device < DEVICES_MAX; device++)
+            device_peaks(&model->devices[device]);
+}
+
+static bool model_is_stale(const struct model *model, const struct buffer *buffer)
+{
+    return buffer->resync != model->resync;
+}
+
+static void model_make_fresh(struct model *model, struct buffer *buffer)
+{
+    model->stale -= model_is_stale(model, buffer);
+    buffer->resync = model->resync;
+}
+
+static struct buffer *model_add(struct model *model, int32_t device, uint8_t region, uint64_t id)
 {
     struct buffer *buffer = calloc(1, sizeof(*buffer));
 
     assert_non_null(buffer);
-    *buffer = (struct buffer){.device = device, .region = region, .id = id};
+    *buffer = (struct buffer){.device = device, .region = region, .id = id, .resync = model->resync};
     assert_non_null(tsearch(buffer, &model->tree, compare));
     model->count++;
     model->devices[device].buffers[region]++;
+    return buffer;
 }
 
 static void model_remove(struct model *model, struct buffer *buffer)
 {
     model->count--;
+    model->stale -= model_is_stale(model, buffer);
+    model->devices[buffer->device].bytes[buffer->region] -= buffer->size;
     model->devices[buffer->device].buffers[buffer->region]--;
     tdelete(buffer, &model->tree, compare);
     free(buffer);
+    model_peaks(model);
+}
+
+/* The youngest of all that were born in the same tick. */
+static void model_set(struct model *model, struct buffer *buffer, uint64_t size, uint64_t born)
+{
+    unsigned __int128 *bytes = &model->devices[buffer->device].bytes[buffer->region];
+
+    model_make_fresh(model, buffer);
+    *bytes = *bytes - buffer->size + size;
+    buffer->size = size;
+    buffer->born = born;
+    buffer->serial = ++model->serial;
+    buffer->references = 1;
+    model_peaks(model);
 }
 
 static struct ledger_change model_allocate(struct model *model, int32_t device_id, uint8_t region, uint64_t id,
@@ -156,7 +199,7 @@ static struct ledger_change model_allocate(struct model *model, int32_t device_i
     device->used = true;
     device->allocations[region]++;
     device->last_activity = now;
-    if (buffer && buffer->size == size) {
+    if (buffer && buffer->size == size && !model_is_stale(model, buffer)) {
         change.effect = LEDGER_SHARED;
         change.size_before = size;
         buffer->references++;
@@ -164,17 +207,50 @@ static struct ledger_change model_allocate(struct model *model, int32_t device_i
     }
     if (!buffer) {
         change.effect = LEDGER_ADDED;
-        model_add(model, device_id, region, id);
-        buffer = model_find(model, device_id, region, id);
+        buffer = model_add(model, device_id, region, id);
     }
     change.size_before = buffer->size;
-    device->bytes[region] = device->bytes[region] - buffer->size + size;
-    buffer->size = size;
-    buffer->born = now;
-    buffer->serial = ++model->serial;
-    buffer->references = 1;
-    model_peaks(device);
+    model_set(model, buffer, size, now);
     return change;
+}
+
+static struct ledger_change model_announce(struct model *model, const struct buffer *truth, uint64_t now)
+{
+    struct buffer *buffer = model_find(model, truth->device, truth->region, truth->id);
+    struct model_device *device = &model->devices[truth->device];
+    struct ledger_change change = {.effect = LEDGER_REPLACED, .region = truth->region, .size_after = truth->size};
+
+    device->used = true;
+    device->last_activity = now;
+    if (!buffer) {
+        change.effect = LEDGER_ADDED;
+        device->allocations[truth->region]++;
+        buffer = model_add(model, truth->device, truth->region, truth->id);
+    } else if (buffer->size == truth->size) {
+        change.effect = LEDGER_SHARED;
+    }
+    change.size_before = buffer->size;
+    if (change.effect != LEDGER_ADDED && buffer->born / TICK == truth->born / TICK) {
+        uint64_t serial = buffer->serial;
+
+        model_set(model, buffer, truth->size, truth->born);
+        buffer->serial = serial;
+    } else {
+        model_set(model, buffer, truth->size, truth->born);
+    }
+    buffer->references = truth->references;
+    return change;
+}
+
+static void model_resync(struct model *model)
+{
+    model->resync++;
+    model->stale = model->count;
+}
+
+static bool is_younger(const struct buffer *a, const struct buffer *b)
+{
+    return a->born / TICK != b->born / TICK ? a->born > b->born : a->serial > b->serial;
 }
 
 static struct buffer *model_youngest(struct model *model, int32_t device, uint64_t id, unsigned *ret_count)
@@ -188,7 +264,7 @@ static struct buffer *model_youngest(struct model *model, int32_t device, uint64
         if (!buffer)
             continue;
         ++*ret_count;
-        if (!youngest || buffer->serial > youngest->serial)
+        if (!youngest || is_younger(buffer, youngest))
             youngest = buffer;
     }
     return youngest;
@@ -216,7 +292,6 @@ static struct ledger_change model_release(struct model *model, int32_t device_id
         return change;
     }
     change.effect = LEDGER_REMOVED;
-    device->bytes[buffer->region] -= buffer->size;
     model_remove(model, buffer);
     return change;
 }
@@ -233,6 +308,7 @@ static void agree_on_change(struct run *run, int32_t device, const struct ledger
     agree(run, said->ambiguous == expected->ambiguous);
     agree(run, said->size_before == expected->size_before);
     agree(run, said->size_after == expected->size_after);
+    agree(run, said->uncertain == (run->model.stale > 0));
     agree(run, used == (said->device != NULL));
     agree(run, !used || said->device->device_id == device);
 }
@@ -285,6 +361,7 @@ static void agree_on_everything(struct run *run)
     size_t used = 0;
 
     agree(run, ledger_count(run->ledger) == run->model.count);
+    agree(run, ledger_stale(run->ledger) == run->model.stale);
     for (int32_t device = 0; device < DEVICES_MAX; device++) {
         used += run->model.devices[device].used;
         agree_on_device(run, device);
@@ -306,11 +383,17 @@ static void report_release(struct run *run, int32_t device, uint8_t region, uint
     agree_on_change(run, device, &said, &expected);
 }
 
+static uint64_t random_size(struct run *run)
+{
+    static const uint64_t sizes[] = {0, 2048, 2048, 2048, 4096, LEDGER_SIZE_LIMIT - 1};
+
+    return sizes[next_random(run, 6)];
+}
+
 /* Returns whether there was memory for it; if not, nothing may have changed. */
 static bool report_allocation(struct run *run, int32_t device, uint8_t region, uint64_t id)
 {
-    static const uint64_t sizes[] = {0, 2048, 2048, 2048, 4096, LEDGER_SIZE_LIMIT - 1};
-    uint64_t size = sizes[next_random(run, 6)];
+    uint64_t size = random_size(run);
     struct ledger_change said, expected;
     int r = ledger_allocate(run->ledger, device, region, id, size, run->now, &said);
 
@@ -324,6 +407,83 @@ static bool report_allocation(struct run *run, int32_t device, uint8_t region, u
     return true;
 }
 
+static bool announce(struct run *run, int32_t device, uint8_t region, uint64_t id)
+{
+    struct buffer truth = {.device = device, .region = region, .id = id, .size = random_size(run)};
+    struct ledger_change said, expected;
+    int r;
+
+    truth.born = run->now - next_random(run, 10) * TICK / 2;
+    truth.references = 1 + (uint32_t)next_random(run, 3);
+    r = ledger_announce(run->ledger, device, region, id, truth.size, truth.references, truth.born, run->now, &said);
+    if (r == -ENOMEM) {
+        agree_on_everything(run);
+        return false;
+    }
+    agree(run, r == 0);
+    expected = model_announce(&run->model, &truth, run->now);
+    agree(run, said.announced);
+    agree_on_change(run, device, &said, &expected);
+    return true;
+}
+
+/* The stale buffer that a sweep finds next, going as many steps; NULL: none. */
+static struct buffer *next_stale(struct run *run, uint64_t cursor, size_t steps)
+{
+    struct ledger_buffer said;
+
+    while (run->model.stale > 0 && ledger_walk(run->ledger, &cursor, &steps, &said)) {
+        struct buffer *buffer = model_find(&run->model, said.device->device_id, said.region, said.id);
+
+        if (model_is_stale(&run->model, buffer))
+            return buffer;
+    }
+    return NULL;
+}
+
+static struct ledger_change model_sweep(struct model *model, struct buffer *buffer)
+{
+    struct ledger_change change = {.effect = LEDGER_SWEPT, .region = buffer->region, .size_before = buffer->size};
+
+    model_remove(model, buffer);
+    return change;
+}
+
+static void sweep(struct run *run)
+{
+    size_t steps = next_random(run, 100);
+    struct ledger_change said, expected;
+
+    for (;;) {
+        struct buffer *buffer = next_stale(run, run->sweep, steps);
+        int32_t device = buffer ? buffer->device : -1;
+
+        agree(run, ledger_sweep(run->ledger, &run->sweep, &steps, run->now, &said) == (buffer != NULL));
+        if (!buffer)
+            break;
+        expected = model_sweep(&run->model, buffer);
+        agree_on_change(run, device, &said, &expected);
+    }
+    agree(run, steps == 0 || run->model.stale == 0);
+}
+
+static void begin_resync(struct run *run)
+{
+    agree(run, ledger_resync_begin(run->ledger) == 0);
+    model_resync(&run->model);
+    run->sweep = 0;
+}
+
+/* Some resyncs are swept at once in large part, others stay as they are for long. */
+static bool resync(struct run *run, int32_t device, uint8_t region, uint64_t id)
+{
+    if (next_random(run, run->shape->resyncs) == 0)
+        begin_resync(run);
+    if (run->model.resync % 3 > 0 && next_random(run, 4) == 0)
+        sweep(run);
+    return announce(run, device, region, id);
+}
+
 /* Mostly allocations for a while, then mostly releases, and again: the ledger fills and empties several times. */
 static bool report(struct run *run)
 {
@@ -335,6 +495,8 @@ static bool report(struct run *run)
 
     run->operation++;
     run->now += next_random(run, 1000000);
+    if (shape->resyncs > 0 && next_random(run, 4) == 0)
+        return resync(run, device, region, id);
     if (next_random(run, 10) < (phase == 0 ? 8 : 3))
         return report_allocation(run, device, region, id);
     report_release(run, device, region, id);
@@ -395,7 +557,7 @@ static uint64_t id_low_and_high(uint64_t number)
 
 static void test_few_keys(void **state)
 {
-    static const struct shape shape = {"few keys", id_small, 12, 2, 7, 100000, 1000};
+    static const struct shape shape = {"few keys", id_small, 12, 2, 7, 100000, 1000, 30};
 
     (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++)
@@ -404,7 +566,7 @@ static void test_few_keys(void **state)
 
 static void test_some_keys_on_many_devices(void **state)
 {
-    static const struct shape shape = {"some keys on many devices", id_page, 40, DEVICES_MAX, 7, 300000, 30};
+    static const struct shape shape = {"some keys on many devices", id_page, 40, DEVICES_MAX, 7, 300000, 30, 5000};
 
     (void)state;
     for (uint64_t seed = 11; seed <= 12; seed++)
@@ -413,18 +575,26 @@ static void test_some_keys_on_many_devices(void **state)
 
 static void test_many_keys(void **state)
 {
-    static const struct shape shape = {"many keys", id_page, 400000, 1, 1, 1500000, 6};
+    static const struct shape shape = {"many keys", id_page, 400000, 1, 1, 1500000, 6, 0};
 
     (void)state;
     run_shape(&shape, 21);
 }
 
+static void test_many_keys_told_again(void **state)
+{
+    static const struct shape shape = {"many keys told again", id_page, 50000, 2, 2, 600000, 6, 10000};
+
+    (void)state;
+    run_shape(&shape, 22);
+}
+
 static void test_nasty_ids(void **state)
 {
     static const struct shape shapes[] = {
-        {"multiples of 2^44", id_power, 1 << 20, 2, 2, 150000, 10},
-        {"equal low halves", id_high, 20000, 2, 2, 150000, 10},
-        {"both ends", id_low_and_high, 20000, 2, 2, 150000, 10},
+        {"multiples of 2^44", id_power, 1 << 20, 2, 2, 150000, 10, 10000},
+        {"equal low halves", id_high, 20000, 2, 2, 150000, 10, 10000},
+        {"both ends", id_low_and_high, 20000, 2, 2, 150000, 10, 10000},
     };
 
     (void)state;
@@ -476,7 +646,7 @@ static void test_new_without_memory(void **state)
 /* The n-th allocation fails, for every n that the run has; the same report is welcome when it is made again. */
 static void test_every_allocation_fails_once(void **state)
 {
-    static const struct shape shape = {"failing allocations", id_page, 8000, 5, 2, 9000, 1};
+    static const struct shape shape = {"failing allocations", id_page, 8000, 5, 2, 9000, 1, 500};
     unsigned failures, n = 0;
 
     (void)state;
@@ -526,6 +696,7 @@ int main(void)
         cmocka_unit_test(test_few_keys),
         cmocka_unit_test(test_some_keys_on_many_devices),
         cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_many_keys_told_again),
         cmocka_unit_test(test_nasty_ids),
         cmocka_unit_test_setup_teardown(test_new_without_memory, set_hook, clear_hook),
         cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, set_hook, clear_hook),

@@ -237,6 +237,46 @@ static void test_merge_and_withdraw_past_64_bits(void **state)
     assert_true(usage.buffers[L1] == 1);
 }
 
+static void test_counts_and_peaks_that_are_told(void **state)
+{
+    struct usage usage = {0};
+
+    (void)state;
+    usage_add(&usage, DRAM, 100);
+    usage_set_counts(&usage, DRAM, 50, 49);
+    assert_int_equal(usage.allocations[DRAM], 50);
+    assert_int_equal(usage.frees[DRAM], 49);
+    usage_raise_region_peak(&usage, DRAM, 99);
+    usage_raise_pool_peak(&usage, POOL_DRAM, 99);
+    assert_sum(&usage.region[DRAM], 100, 100);
+    assert_sum(&usage.pool[POOL_DRAM], 100, 100);
+    usage_raise_region_peak(&usage, DRAM, 101);
+    usage_raise_pool_peak(&usage, POOL_DRAM, UINT64_MAX);
+    assert_sum(&usage.region[DRAM], 100, 101);
+    assert_sum(&usage.pool[POOL_DRAM], 100, UINT64_MAX);
+}
+
+static void test_uncertain_bytes_make_no_peak(void **state)
+{
+    struct usage usage = {0};
+
+    (void)state;
+    usage_add(&usage, L1, 100);
+    usage_add_uncertain(&usage, L1, 50);
+    usage_add_uncertain(&usage, KERNEL, 50);
+    assert_sum(&usage.region[L1], 150, 100);
+    assert_sum(&usage.pool[POOL_L1], 150, 100);
+    assert_int_equal(usage.buffers[L1], 2);
+    usage_remove(&usage, L1, 20);
+    usage_settle_peaks(&usage);
+    assert_sum(&usage.region[L1], 130, 130);
+    assert_sum(&usage.region[KERNEL], 50, 50);
+    assert_sum(&usage.pool[POOL_L1], 130, 130);
+    usage_remove(&usage, L1, 100);
+    usage_settle_peaks(&usage);
+    assert_sum(&usage.region[L1], 30, 130);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +292,8 @@ int main(void)
         cmocka_unit_test(test_clamp),
         cmocka_unit_test(test_sums_past_64_bits_come_back_exactly),
         cmocka_unit_test(test_merge_and_withdraw_past_64_bits),
+        cmocka_unit_test(test_counts_and_peaks_that_are_told),
+        cmocka_unit_test(test_uncertain_bytes_make_no_peak),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
