@@ -100,7 +100,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
         entry->lifetime = entry->end_time - entry->start_time;
     entry->idle = now - process->last_activity;
     entry->reason = reason;
-    entry->is_inexact = process->is_inexact;
+    entry->is_inexact = process_is_inexact(process);
     entry->lost = process->lost;
     entry->buffers = ledger_count(process->ledger);
     entry->placement_count = placements;

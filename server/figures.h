@@ -2,9 +2,11 @@
 #pragma once
 
 /*
- * What the server counts about itself. Every report ends in exactly one of `allocations`, `frees`, `unknown_free` or a
- * refused_*: nothing that arrived is dropped without a number. FIGURES names them once, for the struct and for the
- * wire.
+ * What the server counts about itself. Every report that arrived (`reports`) ends in exactly one of `allocations`,
+ * `frees`, `unknown_free`, `overtaken` or a refused_{device,size,region,limit,memory}: nothing is dropped without a
+ * number. Reports that did not arrive are in `lost_reports` or, if they were made before the server knew of it,
+ * `caught_up`. What a resync tells is no report: it ends in `announced` or `refused_announced`. FIGURES names them
+ * once, for the struct and for the wire.
  */
 
 #include <stdint.h>
@@ -20,6 +22,7 @@
     X(allocations)                                                                                                     \
     X(frees)                                                                                                           \
     X(unknown_free)                                                                                                    \
+    X(overtaken) /* frees of buffers that a running resync had not told of yet */                                      \
     X(ambiguous_free)                                                                                                  \
     X(shared)                                                                                                          \
     X(replaced)                                                                                                        \
@@ -32,7 +35,19 @@
     X(pid_mismatch)                                                                                                    \
     X(not_permitted)                                                                                                   \
     X(leaked_processes)                                                                                                \
-    X(leaked_buffers)
+    X(leaked_buffers)                                                                                                  \
+    X(rings)        /* open now */                                                                                     \
+    X(ring_bytes)   /* of them */                                                                                      \
+    X(wakes)        /* RING_WAKE frames */                                                                             \
+    X(cut_off)      /* sessions whose ring held what no client writes */                                               \
+    X(lost_reports) /* that a full ring or socket kept from the server */                                              \
+    X(caught_up)    /* reports made before this server knew the reporter; a resync told their effect */                \
+    X(resyncs)      /* that ended */                                                                                   \
+    X(announced)                                                                                                       \
+    X(refused_announced)                                                                                               \
+    X(swept)           /* buffers that a resync did not tell of */                                                     \
+    X(resync_mismatch) /* resyncs after which the reporter and the server disagreed on the live buffers */             \
+    X(longest_turn_ns)
 
 struct figures {
 #define FIGURE_FIELD(name) uint64_t name;

@@ -18,12 +18,17 @@ struct output {
     size_t length;
     size_t sent;
     size_t capacity;
+    bool has_fd;
+    int fd;       /* goes with the byte at fd_at */
+    size_t fd_at; /* in bytes */
 };
 
 void output_done(struct output *output);
 
 /* -ENOMEM: nothing was added. */
 int output_add(struct output *output, const void *bytes, size_t size);
+/* The same with a descriptor, which is the output's on success. -EBUSY: one is waiting already. */
+int output_add_with_fd(struct output *output, const void *bytes, size_t size, int fd);
 
 static inline size_t output_waiting(const struct output *output)
 {

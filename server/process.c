@@ -91,6 +91,8 @@ int processes_add(struct processes *processes, const struct peer *peer, struct p
     process->facts = *facts;
     *facts = (struct process_facts){0};
     process->user = user;
+    list_init(&process->reporters);
+    list_init(&process->sweep_link);
     process->created = now;
     process->last_activity = now;
     list_append(&processes->all, &process->link);
@@ -104,6 +106,7 @@ void processes_remove(struct processes *processes, struct process *process)
 {
     list_remove(&process->link);
     list_remove(&process->hash_link);
+    list_remove(&process->sweep_link);
     processes->count--;
     ledger_free(process->ledger);
     process_facts_done(&process->facts);

@@ -17,6 +17,11 @@
 
 struct user;
 
+/* Why the figures of a process may be off, apart from a resync that is under way. A resync heals all of them. */
+#define PROCESS_SHORT (1U << 0)    /* something was refused for want of room */
+#define PROCESS_GAP (1U << 1)      /* reports never arrived */
+#define PROCESS_UNHEALED (1U << 2) /* a resync was called off, or did not add up */
+
 struct process {
     struct list link;      /* processes::all, by serial */
     struct list hash_link; /* processes::buckets */
@@ -27,10 +32,18 @@ struct process {
     struct user *user;
     struct ledger *ledger;
     uint32_t sessions;      /* that report */
-    bool is_inexact;        /* a report of it could not be applied for want of room */
-    uint64_t lost;          /* reports that were refused */
-    unsigned refusals_told; /* causes that were logged */
-    uint64_t created;       /* monotonic ns */
+    struct list reporters;  /* they themselves, for who opened them */
+    unsigned inexact;       /* PROCESS_* */
+    uint32_t resyncs;       /* sessions in the middle of one */
+    bool is_sweeping;       /* a resync has ended, and registry_sweep() has something to do */
+    struct list sweep_link; /* registry::sweeping */
+    uint64_t sweep_cursor;
+    bool is_unsettled;           /* while buffers were stale, something was added that raised no row's peak */
+    bool has_reset_peaks;        /* what its reporter tells about peaks is from before that */
+    struct ledger_device *place; /* of the last allocation; NULL */
+    uint64_t lost;               /* reports that were refused or never arrived */
+    unsigned refusals_told;      /* causes that were logged */
+    uint64_t created;            /* monotonic ns */
     uint64_t last_activity;
 };
 
@@ -63,3 +76,9 @@ int processes_add(struct processes *processes, const struct peer *peer, struct p
                   uint64_t now, struct process **ret);
 /* Takes it out of the table and frees it with what it owns. */
 void processes_remove(struct processes *processes, struct process *process);
+
+/* Whether its figures may be off. */
+static inline bool process_is_inexact(const struct process *process)
+{
+    return process->inexact || process->resyncs > 0 || process->is_sweeping;
+}

@@ -134,7 +134,7 @@ int record_process(struct output *output, const struct process *process, bool wi
         .age =
             process->facts.start_time ? since(process->facts.start_time, clock_wall()) : since(process->created, now),
         .idle = since(process->last_activity, now),
-        .flags = process->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0,
+        .flags = process_is_inexact(process) ? TT_ALLOC_PROCESS_INEXACT : 0,
         .label_pid = process->label_pid,
         .sessions = process->sessions,
         .lost = process->lost,

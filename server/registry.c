@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/registry_private.h"
 
 void registry_init(struct registry *registry, void (*on_remains)(struct remains, void *), void *userdata)
 {
@@ -19,6 +20,7 @@ void registry_init(struct registry *registry, void (*on_remains)(struct remains,
     processes_init(&registry->processes);
     users_init(&registry->users);
     ended_init(&registry->ended);
+    list_init(&registry->sweeping);
 }
 
 void registry_done(struct registry *registry)
@@ -101,7 +103,7 @@ static void end_process(struct registry *registry, struct process *process, uint
         .pid = process->pid,
         .user = process->user,
         .reason = reason,
-        .is_inexact = process->is_inexact,
+        .is_inexact = process_is_inexact(process),
         .ledger = process->ledger,
     };
     uint64_t buffers = ledger_count(process->ledger);
@@ -128,150 +130,6 @@ void registry_detach(struct registry *registry, struct process *process, bool ex
         end_process(registry, process, exited ? TT_ALLOC_REASON_EXITED : TT_ALLOC_REASON_HUNG_UP);
 }
 
-/* ---- A process's devices ---- */
-
-/* Whether one of the process's device ids is on the row. */
-static bool is_on(const struct process *process, const struct device *device)
-{
-    for (size_t i = 0; i < ledger_device_count(process->ledger); i++)
-        if (ledger_device(process->ledger, i)->userdata == device)
-            return true;
-    return false;
-}
-
-static void place_on(const struct process *process, struct ledger_device *place, struct device *device)
-{
-    if (!is_on(process, device)) {
-        device->processes++;
-        device->processes_ever++;
-    }
-    place->userdata = device;
-    device_ref(device);
-    usage_merge(&device->usage, &place->usage);
-}
-
-static void take_off(const struct process *process, struct ledger_device *place)
-{
-    struct device *device = place->userdata;
-
-    usage_withdraw(&device->usage, &place->usage);
-    place->userdata = NULL;
-    device->processes -= !is_on(process, device);
-    device_unref(device);
-}
-
-/* The process's entry for a device it uses for the first time, with its row. */
-static int use_device(struct registry *registry, struct process *process, int32_t device_id, struct ledger_device **ret)
-{
-    struct ledger_device *place;
-    struct device *device;
-    int error = ledger_add_device(process->ledger, device_id, &place);
-
-    if (error < 0)
-        return error;
-    registry->row_searches++;
-    error = devices_get_logical(&registry->devices, device_id, process->user, &device);
-    if (error < 0)
-        return error;
-    place_on(process, place, device);
-    *ret = place;
-    return 0;
-}
-
-static int find_place(struct registry *registry, struct process *process, int32_t device_id, struct ledger_device **ret)
-{
-    struct ledger_device *place = ledger_find_device(process->ledger, device_id);
-
-    if (!place || !place->userdata)
-        return use_device(registry, process, device_id, ret);
-    *ret = place;
-    return 0;
-}
-
-/*
- * The row of the chip, for a place that may stand on a row of its logical id. If that row never had another process, it
- * becomes the chip's row, and nothing has to move.
- */
-static int row_of_chip(struct registry *registry, struct process *process, const struct ledger_device *place,
-                       const struct tt_alloc_device_record *facts, struct device **ret)
-{
-    struct device *device = devices_find_physical(&registry->devices, facts);
-    struct device *old = place->userdata;
-
-    registry->row_searches++;
-    if (!device && old && !old->is_physical && old->processes_ever == 1) {
-        old->is_physical = true;
-        device = old;
-    }
-    if (!device)
-        return devices_add_physical(&registry->devices, facts, facts->device_id, process->user, ret);
-    *ret = device;
-    return 0;
-}
-
-static void move_place(struct registry *registry, const struct process *process, struct ledger_device *place,
-                       struct device *device)
-{
-    struct device *old = place->userdata;
-
-    if (old == device)
-        return;
-    if (old)
-        take_off(process, place);
-    place_on(process, place, device);
-    if (old && !old->is_physical && old->references == 0 && old->processes_ever == 1)
-        devices_remove(&registry->devices, old);
-}
-
-/* What root says stands. What anybody else said stands while he may be right: as long as others are on the row. */
-static void learn(struct device *device, const struct tt_alloc_device_record *facts, const struct user *user)
-{
-    bool is_alone = device->processes == 1;
-
-    device_learn(device, facts, user->is_privileged || (is_alone && !device->is_trusted));
-    device->is_trusted = device->is_trusted || user->is_privileged;
-}
-
-static int describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts)
-{
-    struct ledger_device *place;
-    struct device *device;
-    int error;
-
-    if (!device_facts_name_a_chip(facts)) {
-        error = find_place(registry, process, facts->device_id, &place);
-        if (error < 0)
-            return error;
-        device = place->userdata;
-    } else {
-        error = ledger_add_device(process->ledger, facts->device_id, &place);
-        if (error < 0)
-            return error;
-        error = row_of_chip(registry, process, place, facts, &device);
-        if (error < 0)
-            return error;
-        move_place(registry, process, place, device);
-    }
-    learn(device, facts, process->user);
-    return 0;
-}
-
-int registry_describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts)
-{
-    int error = facts->device_id < 0 ? -EINVAL : describe(registry, process, facts);
-
-    if (error < 0)
-        registry->figures.refused_description++;
-    return error == -ENOSPC ? -EDQUOT : error;
-}
-
-struct device *registry_resolve(struct registry *registry, struct process *process, int32_t device_id)
-{
-    struct ledger_device *place = process ? ledger_find_device(process->ledger, device_id) : NULL;
-
-    return place && place->userdata ? place->userdata : devices_find(&registry->devices, device_id);
-}
-
 /* ---- Reports ---- */
 
 static int refuse(struct registry *registry, struct process *process, int error)
@@ -284,11 +142,11 @@ static int refuse(struct registry *registry, struct process *process, int error)
     case -ENOSPC:
     case -EDQUOT:
         registry->figures.refused_limit++;
-        process->is_inexact = true;
+        process->inexact |= PROCESS_SHORT;
         return -EDQUOT;
     case -ENOMEM:
         registry->figures.refused_memory++;
-        process->is_inexact = true;
+        process->inexact |= PROCESS_SHORT;
         break;
     default:
         assert(false);
@@ -318,36 +176,71 @@ static void count_allocation(struct registry *registry, const struct ledger_chan
     figures->replaced += change->effect == LEDGER_REPLACED;
 }
 
-static void count_release(struct registry *registry, const struct ledger_change *change)
+/* While a resync runs, the reporter may well free what it has not come to tell of. */
+static void count_release(struct registry *registry, const struct process *process, const struct ledger_change *change)
 {
     struct figures *figures = &registry->figures;
 
-    figures->frees += change->effect != LEDGER_UNKNOWN;
-    figures->unknown_free += change->effect == LEDGER_UNKNOWN;
+    if (change->effect != LEDGER_UNKNOWN)
+        figures->frees++;
+    else if (process->resyncs > 0)
+        figures->overtaken++;
+    else
+        figures->unknown_free++;
     figures->ambiguous_free += change->ambiguous;
 }
 
-/* Brings the device row and the user's account up to date with what happened in the ledger. */
-static void apply(struct process *process, const struct ledger_change *change, uint64_t now)
+/* The ledger has done so with its own. */
+static void settle_row_peaks(struct process *process)
+{
+    process->is_unsettled = false;
+    for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
+        struct device *device = ledger_device(process->ledger, i)->userdata;
+
+        if (device)
+            usage_settle_peaks(&device->usage);
+    }
+}
+
+/* A report tells of its own time, which may lie before what others reported of the same device. */
+void registry_apply(struct process *process, const struct ledger_change *change, uint64_t now)
 {
     struct device *device = change->device->userdata;
+    uint64_t latest = now > device->usage.last_activity ? now : device->usage.last_activity;
 
-    ledger_apply(change, now, &device->usage);
+    ledger_apply(change, latest, &device->usage);
     if (change->effect == LEDGER_ADDED)
         process->user->buffers++;
-    else if (change->effect == LEDGER_REMOVED)
+    else if (change->effect == LEDGER_REMOVED || change->effect == LEDGER_SWEPT)
         process->user->buffers--;
+    if (change->uncertain)
+        process->is_unsettled = true;
+    else if (process->is_unsettled)
+        settle_row_peaks(process);
+}
+
+static void note_report(struct registry *registry, struct process *process, uint64_t now)
+{
+    registry->figures.reports++;
+    if (process->last_activity < now)
+        process->last_activity = now;
+}
+
+/* Sees to it that the device has a row. Most reports are about the same device as the one before. */
+static int see_to_row(struct registry *registry, struct process *process, int32_t device_id)
+{
+    if (process->place && process->place->device_id == device_id)
+        return 0;
+    return registry_place(registry, process, device_id, &process->place);
 }
 
 int registry_allocate(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
                       uint64_t buffer_id, uint64_t size, uint64_t now)
 {
-    struct ledger_device *place;
     struct ledger_change change;
     int error;
 
-    registry->figures.reports++;
-    process->last_activity = now;
+    note_report(registry, process, now);
     error = check_fields(registry, process, device_id, region, false);
     if (error < 0)
         return error;
@@ -356,7 +249,7 @@ int registry_allocate(struct registry *registry, struct process *process, int32_
     if (!user_may_allocate(process->user))
         return refuse(registry, process, -EDQUOT);
 
-    error = find_place(registry, process, device_id, &place);
+    error = see_to_row(registry, process, device_id);
     if (error < 0)
         return refuse(registry, process, error);
     error = ledger_allocate(process->ledger, device_id, region, buffer_id, size, now, &change);
@@ -364,7 +257,7 @@ int registry_allocate(struct registry *registry, struct process *process, int32_
         return refuse(registry, process, error);
 
     count_allocation(registry, &change);
-    apply(process, &change, now);
+    registry_apply(process, &change, now);
     return 0;
 }
 
@@ -374,24 +267,31 @@ int registry_release(struct registry *registry, struct process *process, int32_t
     struct ledger_change change;
     int error;
 
-    registry->figures.reports++;
-    process->last_activity = now;
+    note_report(registry, process, now);
     error = check_fields(registry, process, device_id, region, true);
     if (error < 0)
         return error;
 
     error = ledger_release(process->ledger, device_id, region, buffer_id, now, &change);
     assert(error == 0);
-    count_release(registry, &change);
+    count_release(registry, process, &change);
     if (change.effect != LEDGER_UNKNOWN)
-        apply(process, &change, now);
+        registry_apply(process, &change, now);
     return 0;
+}
+
+void registry_lose(struct registry *registry, struct process *process, uint64_t reports)
+{
+    process->lost += reports;
+    process->inexact |= PROCESS_GAP;
+    registry->figures.lost_reports += reports;
 }
 
 /* ---- Peaks ---- */
 
 void registry_reset_process_peaks(struct process *process, int32_t number)
 {
+    process->has_reset_peaks = true;
     for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
         struct ledger_device *place = ledger_device(process->ledger, i);
         const struct device *device = place->userdata;

@@ -36,6 +36,7 @@ struct registry {
     struct processes processes;
     struct users users;
     struct ended_list ended;
+    struct list sweeping; /* process::sweep_link: those of which registry_sweep() wants to be called */
     struct figures figures;
     uint64_t row_searches; /* through all device rows: what makes a report dear */
     void (*on_remains)(struct remains remains, void *userdata);
@@ -52,11 +53,56 @@ int registry_attach(struct registry *registry, const struct peer *peer, struct p
  * told. */
 void registry_detach(struct registry *registry, struct process *process, bool exited);
 
-/* One report. region LEDGER_ANY_REGION in a release: the reporter does not know. */
+/* One report, made at `now` or somewhat earlier than others before it. region LEDGER_ANY_REGION in a release: the
+ * reporter does not know. */
 int registry_allocate(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
                       uint64_t buffer_id, uint64_t size, uint64_t now);
 int registry_release(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
                      uint64_t buffer_id, uint64_t now);
+
+/* So many reports of the process never arrived. */
+void registry_lose(struct registry *registry, struct process *process, uint64_t reports);
+
+/*
+ * Resync: a reporter tells all it holds, because the server does not know it or reports were lost. Meanwhile it reports
+ * as usual. Begin, announcements, counts and peaks, end; what was not told of is then swept away, in slices that the
+ * caller gives. Between begin and the end of the sweep the process is inexact; then, if everything could be taken in
+ * and both sides count the same live buffers, it is exact whatever was before.
+ *
+ * merge: other sessions of the process report too, and no resync tells of all it holds. Nothing is swept then, and
+ * nothing that was inexact is healed.
+ */
+void registry_resync_begin(struct process *process, bool merge);
+
+/* A live buffer. Errors as for a report; the figures count them apart. */
+struct announcement {
+    int32_t device_id;
+    uint8_t region;
+    uint32_t references;
+    uint64_t buffer_id;
+    uint64_t size;
+    uint64_t born; /* at most now */
+};
+int registry_announce(struct registry *registry, struct process *process, const struct announcement *announcement,
+                      uint64_t now);
+
+/* How many allocations and frees the reporter has made in a region of a device. It sets the process's counts; those of
+ * a row stay what this server has seen. Errors as for a report. */
+int registry_resync_counts(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
+                           uint64_t allocations, uint64_t frees);
+/* What the reporter has at most held in a region, or in a pool (TT_ALLOC_RECORD_POOL + pool). Peaks only rise by this,
+ * and not at all when they were reset while this server knew the process. Errors as for a report. */
+int registry_resync_peak(struct registry *registry, struct process *process, int32_t device_id, uint8_t region_or_pool,
+                         uint64_t bytes);
+
+/* All is told; live: the reporter's buffers. */
+void registry_resync_end(struct registry *registry, struct process *process, bool merge, uint64_t live);
+/* The session ended, or began anew, before the end. */
+void registry_resync_call_off(struct process *process);
+
+/* Goes on sweeping, over at most *steps slots of the ledger, which it counts down. Whether it is done, in which case
+ * process->is_sweeping is false. To be called until then, as long as the process is in registry::sweeping. */
+bool registry_sweep(struct registry *registry, struct process *process, size_t *steps);
 
 /* What device_id of this process is. What the process holds there moves to the row of the chip. */
 int registry_describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts);

@@ -114,7 +114,7 @@ static bool step_dump(struct reporter *reporter, struct job *job)
                                           .uid = process->user->uid,
                                           .comm = process->facts.comm,
                                           .reason = TT_ALLOC_REASON_RUNNING,
-                                          .is_inexact = process->is_inexact};
+                                          .is_inexact = process_is_inexact(process)};
         report_log_summary(&subject, process->ledger);
         largest_sort(&job->largest);
         report_log_buffers(&subject, &job->largest, ledger_count(process->ledger), job->at);

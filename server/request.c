@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One function per request. A refused report is counted by the registry and, per uid within reason, logged; only what
- * no client would send counts towards closing the connection.
+ * One function per request. Only what no client would send counts towards closing the connection.
  */
 
 #include "server/request.h"
@@ -15,7 +14,10 @@
 #include "protocol/reply.h"
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/reporting.h"
 #include "server/server.h"
+
+#define FEATURES (TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC)
 
 static struct registry *registry_of(struct session *session)
 {
@@ -28,125 +30,6 @@ static enum verdict send_frame(struct session *session, const void *frame, size_
     if (session->is_deaf)
         return VERDICT_GO_ON;
     return output_add(&session->output, frame, size) < 0 ? VERDICT_CLOSE : VERDICT_GO_ON;
-}
-
-/* ---- Reports ---- */
-
-/* What the process calls itself differs in a container, and after a fork; it is kept for people and never believed. */
-static void note_label(struct session *session, pid_t label)
-{
-    if (label == 0)
-        return;
-    if (label > 0)
-        session->process->label_pid = label;
-    if (label != session->peer.pid)
-        registry_of(session)->figures.pid_mismatch++;
-}
-
-static enum verdict become_reporter(struct session *session)
-{
-    if (session->process)
-        return VERDICT_GO_ON;
-    if (registry_attach(registry_of(session), &session->peer, &session->process) < 0)
-        return VERDICT_CLOSE;
-    if (session->label_pid > 0)
-        session->process->label_pid = session->label_pid;
-    session_watch_exit(session);
-    return VERDICT_GO_ON;
-}
-
-static enum verdict begin_report(struct session *session, const struct tt_alloc_message_72 *message)
-{
-    enum verdict verdict = become_reporter(session);
-
-    if (verdict == VERDICT_GO_ON)
-        note_label(session, message->process_id);
-    return verdict;
-}
-
-/* Why a report was refused, and a bit for having said so: once per process and cause is enough. */
-static const char *why_refused(int error, unsigned *ret_bit)
-{
-    switch (error) {
-    case -EFBIG:
-        *ret_bit = 1 << 0;
-        return "absurd size";
-    case -EDQUOT:
-        *ret_bit = 1 << 1;
-        return "too many buffers or devices";
-    case -ENOMEM:
-        *ret_bit = 1 << 2;
-        return "out of memory";
-    default:
-        *ret_bit = 1 << 3;
-        return "impossible device, region or chip";
-    }
-}
-
-static void tell_refusal(struct session *session, int error)
-{
-    unsigned bit;
-    const char *why = why_refused(error, &bit);
-    bool is_first_refusal;
-
-    if (session->process->refusals_told & bit)
-        return;
-    session->process->refusals_told |= bit;
-    if (user_may_log(session->user, 1, session->now, &is_first_refusal))
-        log_line(LOG_WARNING, "Refused a report of process %d (uid %u): %s; more of this kind are only counted",
-                 (int)session->peer.pid, (unsigned)session->peer.uid, why);
-}
-
-static enum verdict verdict_on_report(struct session *session, int error)
-{
-    if (error == 0)
-        return VERDICT_GO_ON;
-    tell_refusal(session, error);
-    return error == -EINVAL || error == -EFBIG ? VERDICT_BAD : VERDICT_GO_ON;
-}
-
-static enum verdict on_allocation(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
-{
-    enum verdict verdict = begin_report(session, message);
-
-    if (verdict != VERDICT_GO_ON)
-        return verdict;
-    return verdict_on_report(session, registry_allocate(registry_of(session), session->process, message->device_id,
-                                                        region, message->buffer_id, message->size, session->now));
-}
-
-static enum verdict on_release(struct session *session, const struct tt_alloc_message_72 *message, uint8_t region)
-{
-    enum verdict verdict = begin_report(session, message);
-
-    if (verdict != VERDICT_GO_ON)
-        return verdict;
-    return verdict_on_report(session, registry_release(registry_of(session), session->process, message->device_id,
-                                                       region, message->buffer_id, session->now));
-}
-
-static uint8_t buffer_region(const struct tt_alloc_message_72 *message)
-{
-    /* CB and KERNEL have messages of their own; here they are as impossible as any other number. */
-    return message->buffer_type <= TT_ALLOC_TRACE ? message->buffer_type : TT_ALLOC_REGIONS;
-}
-
-static enum verdict on_free(struct session *session, const struct tt_alloc_message_72 *message)
-{
-    bool knows_region = session->features & TT_ALLOC_FEATURE_FREE_REGION;
-
-    if (!knows_region || message->buffer_type == TT_ALLOC_REGION_UNKNOWN)
-        return on_release(session, message, LEDGER_ANY_REGION);
-    return on_release(session, message, buffer_region(message));
-}
-
-static enum verdict on_describe(struct session *session, const struct tt_alloc_device_record *facts)
-{
-    enum verdict verdict = become_reporter(session);
-
-    if (verdict != VERDICT_GO_ON)
-        return verdict;
-    return verdict_on_report(session, registry_describe(registry_of(session), session->process, facts));
 }
 
 /* ---- Questions of the proof of concept ---- */
@@ -287,9 +170,13 @@ static enum verdict on_hello(struct session *session, const struct tt_alloc_hell
     if (hello->magic != TT_ALLOC_MAGIC)
         return VERDICT_CLOSE;
     session->label_pid = hello->process_id;
-    session->features = hello->features & TT_ALLOC_FEATURE_FREE_REGION;
+    session->features = hello->features & FEATURES;
+    session->instance = hello->instance;
+    feed_set_clock(&session->feed, hello->tick);
     if (hello->flags & TT_ALLOC_HELLO_REPORTER)
-        verdict = become_reporter(session);
+        verdict = reporting_begin(session);
+    if (verdict == VERDICT_GO_ON)
+        session_supersede(session);
     if (verdict == VERDICT_GO_ON && !(hello->flags & TT_ALLOC_HELLO_QUIET))
         verdict = send_welcome(session);
     return verdict;
@@ -358,6 +245,16 @@ static enum verdict on_reset_peaks(struct session *session, const struct tt_allo
     return answer_end_only(&session->output, TT_ALLOC_RESET_PEAKS, status) < 0 ? VERDICT_CLOSE : VERDICT_GO_ON;
 }
 
+bool request_is_question(const struct tt_alloc_frame *frame)
+{
+    uint8_t type = frame->message.type;
+
+    if (frame->part == TT_ALLOC_PART_TAIL)
+        return false;
+    return type == TT_ALLOC_QUERY || type == TT_ALLOC_DEVICE_INFO_QUERY || type == TT_ALLOC_DUMP_REMAINING ||
+           type == TT_ALLOC_DUMP_KERNELS || (type >= TT_ALLOC_LIST_DEVICES && type <= TT_ALLOC_RESET_PEAKS);
+}
+
 enum verdict request_handle(struct session *session, const struct tt_alloc_frame *frame)
 {
     const struct tt_alloc_message_72 *message = &frame->message;
@@ -367,17 +264,12 @@ enum verdict request_handle(struct session *session, const struct tt_alloc_frame
 
     switch (message->type) {
     case TT_ALLOC_ALLOC:
-        return on_allocation(session, message, buffer_region(message));
     case TT_ALLOC_FREE:
-        return on_free(session, message);
     case TT_ALLOC_CB_ALLOC:
-        return on_allocation(session, message, TT_ALLOC_CB);
     case TT_ALLOC_CB_FREE:
-        return on_release(session, message, TT_ALLOC_CB);
     case TT_ALLOC_KERNEL_LOAD:
-        return on_allocation(session, message, TT_ALLOC_KERNEL);
     case TT_ALLOC_KERNEL_UNLOAD:
-        return on_release(session, message, TT_ALLOC_KERNEL);
+        return reporting_handle(session, message);
     case TT_ALLOC_QUERY:
         return on_query(session, frame);
     case TT_ALLOC_DEVICE_INFO_QUERY:
@@ -388,7 +280,14 @@ enum verdict request_handle(struct session *session, const struct tt_alloc_frame
     case TT_ALLOC_HELLO:
         return on_hello(session, &frame->hello);
     case TT_ALLOC_DESCRIBE_DEVICE:
-        return on_describe(session, &frame->device);
+        return reporting_describe(session, &frame->device);
+    case TT_ALLOC_RING_REQUEST:
+        return reporting_request_ring(session, &frame->ring);
+    case TT_ALLOC_RING_WAKE: /* what is in the ring is taken in after every read */
+        registry_of(session)->figures.wakes++;
+        return VERDICT_GO_ON;
+    case TT_ALLOC_RECORDS:
+        return reporting_apply_records(session, &frame->records);
     case TT_ALLOC_RESET_PEAKS:
         return on_reset_peaks(session, &frame->list);
     default:

@@ -2,10 +2,13 @@
 #pragma once
 
 /*
- * What a decoded request means: reports go to the registry, questions are answered into the session's output.
+ * What a decoded request means: reports are passed on, questions are answered into the session's output.
  */
 
 #include "protocol/decoder.h"
 #include "server/session.h"
+
+/* Whether the answer depends on what was reported. */
+bool request_is_question(const struct tt_alloc_frame *frame);
 
 enum verdict request_handle(struct session *session, const struct tt_alloc_frame *frame);

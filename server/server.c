@@ -126,6 +126,7 @@ int server_init(struct server *server, const struct server_options *options)
     ev_timer_init(&server->status, on_status, 1., 0.);
     server->status.data = server;
     reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
+    drain_init(&server->drain, server);
     start_signals(server);
     return listeners_init(&server->listeners, server, options->paths, options->path_count);
 }
@@ -142,6 +143,7 @@ void server_update_status(struct server *server)
 void server_run(struct server *server)
 {
     start_watchdog(server);
+    pace_start(server);
     tell_status(server);
     sd_notify(0, "READY=1");
     ev_run(server->loop, 0);
@@ -150,8 +152,9 @@ void server_run(struct server *server)
 
 void server_done(struct server *server)
 {
-    list_for_each (link, &server->sessions)
-        session_finish(LIST_ENTRY(link, struct session, link));
+    while (!list_is_empty(&server->sessions)) /* one may take others along */
+        session_finish(LIST_ENTRY(server->sessions.next, struct session, link));
+    drain_done(&server->drain);
     listeners_done(&server->listeners);
     if (server->reporter.loop)
         reporter_done(&server->reporter);

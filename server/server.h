@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The server: one loop, one registry, the sockets it listens on and the sessions it has. Transports feed the registry;
- * today there is one, the session.
+ * The server: one loop, one registry, the sockets it listens on and the sessions it has. A session feeds the registry
+ * with what comes through its socket and its ring.
  */
 
 #include <ev.h>
@@ -11,8 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/drain.h"
 #include "server/list.h"
 #include "server/listener.h"
+#include "server/pace.h"
 #include "server/registry.h"
 #include "server/reporter.h"
 
@@ -23,6 +25,8 @@ struct server {
     struct ev_loop *loop;
     struct registry registry;
     struct reporter reporter;
+    struct drain drain;
+    struct pace pace;
     struct listeners listeners;
     struct list sessions;
     uint64_t started; /* monotonic */

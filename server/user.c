@@ -60,6 +60,11 @@ bool user_may_allocate(const struct user *user)
     return user->buffers < (user->is_privileged ? USER_BUFFERS_MAX_PRIVILEGED : USER_BUFFERS_MAX);
 }
 
+bool user_may_have_ring(const struct user *user, size_t bytes)
+{
+    return user->ring_bytes + bytes <= USER_RING_BYTES_MAX * (user->is_privileged ? 16 : 1);
+}
+
 bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first)
 {
     double seconds = (double)(now - user->log_refilled) / (double)NSEC_PER_SEC;

@@ -18,6 +18,8 @@
 #define USER_BUFFERS_MAX_PRIVILEGED (UINT64_C(64) << 20)
 /* Bytes kept for the sessions of one uid: answers not taken, and what arrived behind the questions. */
 #define USER_KEPT_MAX ((size_t)64 << 20)
+/* Memory of the rings of one uid, if its processes fill them. Root and the server's own user have 16 times that. */
+#define USER_RING_BYTES_MAX ((size_t)256 << 20)
 /* Device rows that one uid may bring into being. */
 #define USER_DEVICES_MAX 1024
 
@@ -29,6 +31,7 @@ struct user {
     uint64_t buffers;
     uint64_t devices;
     size_t kept;
+    size_t ring_bytes;
     uint64_t ended; /* entries in the list of ended processes */
     uint64_t ended_placements;
 
@@ -50,6 +53,7 @@ void users_done(struct users *users);
 int users_get(struct users *users, uid_t uid, struct user **ret);
 
 bool user_may_allocate(const struct user *user);
+bool user_may_have_ring(const struct user *user, size_t bytes);
 
 /*
  * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth

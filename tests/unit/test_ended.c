@@ -101,7 +101,7 @@ static void test_what_an_entry_keeps(void **state)
     process->facts.start_time = clock_wall() - 90 * NSEC_PER_SEC;
     strcpy(process->facts.comm, "python");
     process->label_pid = 7;
-    process->is_inexact = true;
+    process->inexact = PROCESS_GAP;
     process->lost = 3;
     process->last_activity = now - 5 * NSEC_PER_SEC;
     ledger_device(process->ledger, 0)->userdata = &chip;
