@@ -5,7 +5,7 @@
  * What this process said about its devices. It is kept as long as the process lives, because a server that comes later
  * or comes back has to be told again, before any report. The records stand as the frames that go over the wire.
  *
- * Not thread-safe: the transport's lock guards it.
+ * Not thread-safe: the recorder's lock guards it.
  */
 
 #include <stddef.h>

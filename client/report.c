@@ -1,26 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The reporting half as the application sees it: turns each call into a frame and hands it to the transport. Where
- * reporting is off, a call is one load and one branch.
+ * The reporting half as the application sees it: decides once whether reporting is on, and hands each call to the
+ * recorder. Where reporting is off, a call does not even come here: the header looks at a variable and branches.
  */
 
 #include "tt_alloc.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/clock.h"
-#include "client/transport.h"
+#include "client/recorder.h"
 
 #define KNOWN_ALL (TT_ALLOC_KNOWN_REMOTE * 2 - 1)
 
 enum { UNDECIDED = -1, OFF = 0, ON = 1 };
 
-static atomic_int reporting = UNDECIDED;
+int tt_alloc_reporting = UNDECIDED;
+
+/* The inline functions of tt_alloc.h, for who calls them by pointer, by dlsym(), or without optimising. */
+extern inline void tt_alloc_report_allocation(int32_t device_id, uint64_t size, uint8_t buffer_type,
+                                              uint64_t buffer_id);
+extern inline void tt_alloc_report_deallocation(int32_t device_id, uint64_t buffer_id);
+extern inline void tt_alloc_report_deallocation_from(int32_t device_id, uint8_t buffer_type, uint64_t buffer_id);
+extern inline void tt_alloc_report_cb_allocation(int32_t device_id, uint64_t size, uint64_t cb_id);
+extern inline void tt_alloc_report_cb_deallocation(int32_t device_id, uint64_t size, uint64_t cb_id);
+extern inline void tt_alloc_report_kernel_load(int32_t device_id, uint64_t size, uint64_t kernel_id,
+                                               uint8_t kernel_type);
+extern inline void tt_alloc_report_kernel_unload(int32_t device_id, uint64_t size, uint64_t kernel_id);
 
 /* ON becomes visible after everything that reporting needs. */
 static void decide(void)
@@ -29,8 +38,8 @@ static void decide(void)
     bool on = value != NULL && strcmp(value, "1") == 0;
 
     if (on)
-        tt_alloc_transport_start();
-    atomic_store_explicit(&reporting, on ? ON : OFF, memory_order_release);
+        tt_alloc_recorder_start();
+    __atomic_store_n(&tt_alloc_reporting, on ? ON : OFF, __ATOMIC_RELEASE);
 }
 
 static void decide_once(void)
@@ -45,90 +54,26 @@ static void decide_once(void)
     errno = saved_errno;
 }
 
-/* All that a call costs where reporting is off. Before it is decided the answer is "no", and is_on() decides. */
-static inline bool is_off(void)
+static inline bool is_on(void)
 {
-    return __builtin_expect(atomic_load_explicit(&reporting, memory_order_relaxed) == OFF, 1);
-}
+    int reporting = __atomic_load_n(&tt_alloc_reporting, __ATOMIC_ACQUIRE);
 
-static bool is_on(void)
-{
-    if (atomic_load_explicit(&reporting, memory_order_acquire) == UNDECIDED)
+    if (__builtin_expect(reporting == UNDECIDED, 0)) {
         decide_once();
-    return atomic_load_explicit(&reporting, memory_order_acquire) == ON;
+        reporting = __atomic_load_n(&tt_alloc_reporting, __ATOMIC_ACQUIRE);
+    }
+    return reporting == ON;
 }
 
 bool tt_alloc_is_enabled(void)
 {
-    return !is_off() && is_on();
+    return is_on();
 }
 
-/* Kept out of line, so that a disabled call saves and restores no registers. */
-static __attribute__((noinline)) void report(uint8_t type, int32_t device_id, uint64_t size, uint8_t buffer_type,
-                                             uint64_t buffer_id)
+void tt_alloc_report(uint8_t type, int32_t device_id, uint64_t size, uint8_t buffer_type, uint64_t buffer_id)
 {
-    if (!is_on())
-        return;
-
-    struct tt_alloc_message message = {
-        .head = {.type = type,
-                 .device_id = device_id,
-                 .size = size,
-                 .buffer_type = buffer_type,
-                 .buffer_id = buffer_id,
-                 .timestamp = tt_alloc_clock_wall()},
-    };
-
-    tt_alloc_transport_report(&message);
-}
-
-void tt_alloc_report_allocation(int32_t device_id, uint64_t size, uint8_t buffer_type, uint64_t buffer_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_ALLOC, device_id, size, buffer_type, buffer_id);
-}
-
-void tt_alloc_report_deallocation(int32_t device_id, uint64_t buffer_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_FREE, device_id, 0, TT_ALLOC_REGION_UNKNOWN, buffer_id);
-}
-
-void tt_alloc_report_deallocation_from(int32_t device_id, uint8_t buffer_type, uint64_t buffer_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_FREE, device_id, 0, buffer_type, buffer_id);
-}
-
-void tt_alloc_report_cb_allocation(int32_t device_id, uint64_t size, uint64_t cb_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_CB_ALLOC, device_id, size, 0, cb_id);
-}
-
-void tt_alloc_report_cb_deallocation(int32_t device_id, uint64_t size, uint64_t cb_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_CB_FREE, device_id, size, 0, cb_id);
-}
-
-void tt_alloc_report_kernel_load(int32_t device_id, uint64_t size, uint64_t kernel_id, uint8_t kernel_type)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_KERNEL_LOAD, device_id, size, kernel_type, kernel_id);
-}
-
-void tt_alloc_report_kernel_unload(int32_t device_id, uint64_t size, uint64_t kernel_id)
-{
-    if (is_off())
-        return;
-    report(TT_ALLOC_KERNEL_UNLOAD, device_id, size, 0, kernel_id);
+    if (is_on())
+        tt_alloc_recorder_report(type, device_id, size, buffer_type, buffer_id);
 }
 
 /* Bits without a meaning yet, and a board that is no string, are not passed on as facts. */
@@ -165,10 +110,10 @@ int tt_alloc_describe_device(int32_t device_id, const struct tt_alloc_device_des
     if (!is_on())
         return 0;
     struct tt_alloc_device_record record = make_record(device_id, description);
-    return tt_alloc_transport_describe(&record);
+    return tt_alloc_recorder_describe(&record);
 }
 
 uint64_t tt_alloc_lost_reports(void)
 {
-    return is_on() ? tt_alloc_transport_lost() : 0;
+    return is_on() ? tt_alloc_recorder_lost() : 0;
 }

@@ -12,7 +12,7 @@
 
 #include "client/clock.h"
 
-static int wait_for(int fd, short events, uint64_t deadline)
+int tt_alloc_stream_wait(int fd, short events, uint64_t deadline)
 {
     uint64_t now;
 
@@ -39,7 +39,7 @@ int tt_alloc_stream_send(int fd, const void *bytes, size_t size, uint64_t deadli
             next += n;
             size -= (size_t)n;
         } else if (errno == EAGAIN) {
-            int r = wait_for(fd, POLLOUT, deadline);
+            int r = tt_alloc_stream_wait(fd, POLLOUT, deadline);
             if (r < 0)
                 return r;
         } else if (errno != EINTR) {
@@ -52,7 +52,7 @@ int tt_alloc_stream_send(int fd, const void *bytes, size_t size, uint64_t deadli
 ssize_t tt_alloc_stream_receive(int fd, void *ret_bytes, size_t size, uint64_t deadline)
 {
     for (;;) {
-        int r = wait_for(fd, POLLIN, deadline);
+        int r = tt_alloc_stream_wait(fd, POLLIN, deadline);
         if (r < 0)
             return r;
 

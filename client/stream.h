@@ -19,3 +19,6 @@ int tt_alloc_stream_send(int fd, const void *bytes, size_t size, uint64_t deadli
 /* Receives at least one byte and at most size: the number of bytes, or a negative errno; -ECONNRESET at the end of the
  * stream. Times out also if the peer never stops sending. */
 ssize_t tt_alloc_stream_receive(int fd, void *ret_bytes, size_t size, uint64_t deadline);
+
+/* Waits until one of the events of poll() has come: 0, or -ETIMEDOUT. */
+int tt_alloc_stream_wait(int fd, short events, uint64_t deadline);

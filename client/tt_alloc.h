@@ -7,26 +7,40 @@
  * The library has two halves that share nothing but the server.
  *
  * Reporting (tt_alloc_report_*, tt_alloc_describe_device) is for the code that allocates device memory. It is off, and
- * a call returns after one branch, unless the environment variable TT_ALLOC_TRACKING_ENABLED is exactly "1" when the
- * process first uses the library. It never fails towards the application: no return values, no signals, no exit, no
- * output but one warning line on stderr per process when no server answers. Reports that could not be delivered are
- * counted (tt_alloc_lost_reports()) and dropped. A report waits at most a tenth of a second for a server that does not
- * read; then none waits again until the server has been tried anew, with pauses that grow from 0.1 s to 10 s.
+ * a call costs one load and one branch, unless the environment variable TT_ALLOC_TRACKING_ENABLED is exactly "1" when
+ * the process first uses the library. It never fails towards the application: no return values, no signals, no exit,
+ * no output but one warning line on stderr per process when no server answers.
+ *
+ * A report is written into memory shared with the server, and into a ledger of the process's own; that takes tens of
+ * nanoseconds and no system call. Starting order does not matter: a server that comes later, or comes back, is told
+ * from the ledger all that is still live. A server that falls behind makes a report wait for a moment
+ * (TT_ALLOC_FULL_WAIT_MS), once; then reports go into the ledger only, are counted (tt_alloc_lost_reports()), and the
+ * server is told all anew as soon as it has caught up. So a server's figures are right again soon after any fault.
+ *
+ * The library starts one thread, named "tt-alloc", at the first report or description; it has all signals blocked,
+ * sleeps while the server keeps up, and does not keep a process alive whose main thread called pthread_exit(). A
+ * process that calls exit() waits at most 0.2 s for what that thread is telling the server.
  *
  * Asking (tt_alloc_connect() and what takes a struct tt_alloc_connection) works whether or not reporting is on.
  *
  * Environment: TT_ALLOC_TRACKING_ENABLED=1 turns reporting on; TT_ALLOC_SOCKET=PATH names another socket than
  * TT_ALLOC_SOCKET_PATH; TT_ALLOC_SERVER_USER=NAME-or-uid names a user whose server is trusted besides root's and this
- * process's own. A server of any other user is refused, because anybody may create a name in /tmp first. A program that
- * runs with more rights than its caller (setuid, file capabilities) ignores these variables.
+ * process's own. A server of any other user is refused, because anybody may create a name in /tmp first.
+ * TT_ALLOC_TRANSPORT=socket sends each report as a frame through the socket instead, to debug and to compare ("ring" is
+ * the default); TT_ALLOC_FULL_WAIT_MS=N (0..60000, default 1) is how long a report waits for a server that falls
+ * behind: a batch job that must not lose one may raise it. A program that runs with more rights than its caller
+ * (setuid, file capabilities) ignores these variables.
  *
- * Threads: the reporting functions may be called from any thread at any time, but not from a signal handler. One
- * connection or list may be used by one thread at a time.
+ * Threads: the reporting functions may be called from any thread at any time, but not from a signal handler, from
+ * inside malloc(), or from a handler that pthread_atfork() runs before fork(). One connection or list may be used by
+ * one thread at a time.
  *
- * Fork: a child starts with a connection of its own at its first report and never writes into its parent's stream;
- * what the parent reported stays the parent's. Every descriptor is close-on-exec. A struct tt_alloc_connection must
- * not be used in a child that inherited it, other than to pass it to tt_alloc_disconnect(). A child of vfork(), which
- * shares its parent's memory, must not report.
+ * Fork: a child starts with an empty ledger, a connection and a thread of its own at its first report, and never writes
+ * into what is its parent's; what the parent reported stays the parent's. A child that does not report does nothing,
+ * and posix_spawn(), system() and exec pass the library by. Every descriptor is close-on-exec. A struct
+ * tt_alloc_connection must not be used in a child that inherited it, other than to pass it to tt_alloc_disconnect(). A
+ * child of vfork(), which shares its parent's memory, must not report. Children of raw clone() are recognised too, but
+ * libc may leave them with its own locks taken if another thread was inside it.
  *
  * Unloading: dlclose() leaves the library in memory, because its fork handlers cannot be taken back.
  *
@@ -49,31 +63,78 @@ extern "C" {
 #define TT_ALLOC_PUBLIC
 #endif
 
+#if defined(__GNUC_GNU_INLINE__) && !defined(__cplusplus) /* -std=gnu89: "extern inline" is what "inline" means later  \
+                                                           */
+#define TT_ALLOC_INLINE extern inline
+#else
+#define TT_ALLOC_INLINE inline
+#endif
+
 /* ---- Reporting ---- */
 
 /* Whether reporting is on. Reads the environment at the first call of any reporting function, never again. */
 TT_ALLOC_PUBLIC bool tt_alloc_is_enabled(void);
 
+/* What the functions below come down to. Not meant to be used directly: 0 in tt_alloc_reporting means that reporting is
+ * off, anything else that tt_alloc_report() decides. */
+TT_ALLOC_PUBLIC extern int tt_alloc_reporting;
+TT_ALLOC_PUBLIC void tt_alloc_report(uint8_t type, int32_t device_id, uint64_t size, uint8_t buffer_type,
+                                     uint64_t buffer_id);
+
+#define TT_ALLOC_REPORT(type, device_id, size, buffer_type, buffer_id)                                                 \
+    do {                                                                                                               \
+        if (__builtin_expect(__atomic_load_n(&tt_alloc_reporting, __ATOMIC_RELAXED) != 0, 0))                          \
+            tt_alloc_report((type), (device_id), (size), (buffer_type), (buffer_id));                                  \
+    } while (0)
+
 /*
  * A buffer was allocated. size is in bytes over the whole device; buffer_type is enum tt_alloc_region (tt-metal's
  * BufferType, 0..4); buffer_id is the device address. The same id in two regions, or on two devices, is two buffers.
- * The same id reported again with the same size is one more reference to it, with another size its replacement.
+ * The same id reported again with the same size is one more reference to it, with another size its replacement. What
+ * cannot be (a negative device, a size of 2^48 and more, another buffer_type) is refused by the server.
  */
-TT_ALLOC_PUBLIC void tt_alloc_report_allocation(int32_t device_id, uint64_t size, uint8_t buffer_type,
-                                                uint64_t buffer_id);
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_allocation(int32_t device_id, uint64_t size, uint8_t buffer_type,
+                                                                uint64_t buffer_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_ALLOC, device_id, size, buffer_type, buffer_id);
+}
 
 /* A buffer was freed. Where several regions of the device hold buffer_id, the youngest goes. */
-TT_ALLOC_PUBLIC void tt_alloc_report_deallocation(int32_t device_id, uint64_t buffer_id);
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_deallocation(int32_t device_id, uint64_t buffer_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_FREE, device_id, 0, TT_ALLOC_REGION_UNKNOWN, buffer_id);
+}
 
 /* The same for callers that know the region: exact where addresses of DRAM and L1 coincide. */
-TT_ALLOC_PUBLIC void tt_alloc_report_deallocation_from(int32_t device_id, uint8_t buffer_type, uint64_t buffer_id);
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_deallocation_from(int32_t device_id, uint8_t buffer_type,
+                                                                       uint64_t buffer_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_FREE, device_id, 0, buffer_type, buffer_id);
+}
 
 /* Circular buffers and kernels. The size of a free is informative: what was recorded is what is subtracted. */
-TT_ALLOC_PUBLIC void tt_alloc_report_cb_allocation(int32_t device_id, uint64_t size, uint64_t cb_id);
-TT_ALLOC_PUBLIC void tt_alloc_report_cb_deallocation(int32_t device_id, uint64_t size, uint64_t cb_id);
-TT_ALLOC_PUBLIC void tt_alloc_report_kernel_load(int32_t device_id, uint64_t size, uint64_t kernel_id,
-                                                 uint8_t kernel_type);
-TT_ALLOC_PUBLIC void tt_alloc_report_kernel_unload(int32_t device_id, uint64_t size, uint64_t kernel_id);
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_cb_allocation(int32_t device_id, uint64_t size, uint64_t cb_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_CB_ALLOC, device_id, size, 0, cb_id);
+}
+
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_cb_deallocation(int32_t device_id, uint64_t size, uint64_t cb_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_CB_FREE, device_id, size, 0, cb_id);
+}
+
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_kernel_load(int32_t device_id, uint64_t size, uint64_t kernel_id,
+                                                                 uint8_t kernel_type)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_KERNEL_LOAD, device_id, size, kernel_type, kernel_id);
+}
+
+TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_kernel_unload(int32_t device_id, uint64_t size, uint64_t kernel_id)
+{
+    TT_ALLOC_REPORT(TT_ALLOC_KERNEL_UNLOAD, device_id, size, 0, kernel_id);
+}
+
+#undef TT_ALLOC_REPORT
 
 /* Facts about a device. Only fields whose TT_ALLOC_KNOWN_* bit is set in known are used. */
 struct tt_alloc_device_description {

@@ -40,16 +40,16 @@ static int word(char *ret, size_t size, const struct tt_alloc_target *target, in
 
     if (error == -EACCES && owner != TT_ALLOC_OWNER_UNKNOWN)
         return snprintf(ret, size,
-                        "tt-alloc: the allocation server at %s runs as uid %u, which is not trusted: reports are "
-                        "dropped; if it is the right one: export TT_ALLOC_SERVER_USER=%u",
+                        "tt-alloc: the allocation server at %s runs as uid %u, which is not trusted: nothing is "
+                        "reported to it; if it is the right one: export TT_ALLOC_SERVER_USER=%u",
                         path, owner, owner);
     if (error == -ENAMETOOLONG)
         return snprintf(ret, size,
-                        "tt-alloc: the socket path %s... is longer than %zu bytes: reports are dropped; "
+                        "tt-alloc: the socket path %s... is longer than %zu bytes: nothing is reported; "
                         "use a shorter one: export TT_ALLOC_SOCKET=%s",
                         path, sizeof(target->address.sun_path) - 1, TT_ALLOC_SOCKET_PATH);
     return snprintf(ret, size,
-                    "tt-alloc: no allocation server at %s (%s): reports are dropped; "
+                    "tt-alloc: no allocation server at %s (%s): nothing is tracked before one is there; "
                     "start it with: systemctl start tt-allocation-server",
                     path, strerror_r(-error, why, sizeof(why)));
 }

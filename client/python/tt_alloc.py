@@ -104,15 +104,19 @@ _INFO_QUERY, _INFO_RESPONSE = 6, 7
 _CB_ALLOC, _CB_FREE, _KERNEL_LOAD, _KERNEL_UNLOAD = 8, 9, 10, 11
 _HELLO, _WELCOME, _DESCRIBE = 32, 33, 34
 _LIST_DEVICES, _LIST_PROCESSES, _LIST_BUFFERS, _LIST_ENDED, _LIST_FIGURES, _RESET_PEAKS = range(40, 46)
+_RECORDS, _RESYNC_BEGIN, _RESYNC_BUFFER, _RESYNC_COUNTS, _RESYNC_END = 51, 52, 53, 54, 56
 _DEVICE, _PROCESS, _TEXT, _USAGE, _BUFFER, _ENDED, _FIGURE = range(64, 71)
 _END = 95
 
 _MAGIC = 0x31434F4C4C415454
 _VERSION = 1
 _FEATURE_FREE_REGION = 1
+_FEATURE_RESYNC = 4
 _HELLO_REPORTER = 1
 _REGION_UNKNOWN = 255
 _SIZE_LIMIT = 1 << 48
+_REFERENCES_LIMIT = 65535  # that can be told
+_RECORDS_IN_FRAME = 3
 
 
 class _Layout:
@@ -138,13 +142,15 @@ _MESSAGE_FRAME = _Layout(
     " num_devices",
 )
 _HELLO_FRAME = _Layout(
-    "QIiQI4xQQ32s24x", "magic version process_id features flags start_time uptime name"
+    "QIiQIIQQ32sQ16x", "magic version process_id features flags tick start_time uptime name instance"
 )
 _DEVICE_FRAME = _Layout(
     "QIIIIQQQQIIQ24sI4x",
     "asic_id known pci_address arch remote dram_size l1_size l1_small_size trace_size num_dram_channels"
     " l1_size_per_core idle board processes",
 )
+_RECORD = struct.Struct("=QQiIBBHI")
+_RECORDS_FRAME = _Layout("Q96s", "count records")
 _LIST_FRAME = _Layout("iiQ88x", "process_id region limit")
 _PROCESS_FRAME = _Layout(
     "iIQQQQQQIIiI16sQ8x",
@@ -231,7 +237,17 @@ def _reason(error):
     return "no answer in time" if isinstance(error, BlockingIOError) else error.strerror or str(error)
 
 
+def _tick():
+    """The clock of records: 8.4 ms, modulo 2^32."""
+    return (time.monotonic_ns() >> 23) & 0xFFFFFFFF
+
+
+def _record(type_, buffer_id, size, device=-1, region=0, references=0, tick=0):
+    return _RECORD.pack(buffer_id, size, device, tick, type_, region, references, 0)
+
+
 def _check_welcome(frame, path):
+    """The features that the server grants."""
     welcome = _HELLO_FRAME.unpack(frame)
     if welcome["type"] != _WELCOME or welcome["magic"] != _MAGIC:
         raise ProtocolError(f"what listens at {path} is no tt-allocation-server; set TT_ALLOC_SOCKET")
@@ -240,15 +256,16 @@ def _check_welcome(frame, path):
             f"the server at {path} speaks version {welcome['version']} of the protocol, this is version {_VERSION};"
             " use the tt_alloc.py that came with it"
         )
+    return welcome["features"]
 
 
 class _Buffer:
     """A live buffer, as it would be reported again."""
 
-    __slots__ = ("size", "references", "born", "frame")
+    __slots__ = ("size", "references", "born", "tick", "frame")
 
     def __init__(self, size, born, frame):
-        self.size, self.references, self.born, self.frame = size, 1, born, frame
+        self.size, self.references, self.born, self.tick, self.frame = size, 1, born, _tick(), frame
 
 
 class _Client:
@@ -262,10 +279,13 @@ class _Client:
     def __init__(self):
         self.pid = os.getpid()
         self.lost = 0
+        self._made = 0  # reports, ever
+        self._instance = int.from_bytes(os.urandom(8), sys.byteorder)  # whose connections these are
         self._lock = threading.Lock()
         self._owner = None  # the thread that holds the lock
         self._queue = collections.deque()
         self._buffers = {}  # (device, region, id) -> _Buffer
+        self._counts = collections.defaultdict(lambda: [0, 0])  # (device, region) -> allocations and frees
         self._born = 0
         self._descriptions = {}  # device -> frame
         self._has_reported = False
@@ -345,7 +365,9 @@ class _Client:
                 print(f"tt_alloc: device memory of PID {self.pid} is not tracked: {error}", file=sys.stderr, flush=True)
 
     def _pack(self, kind_of_frame, device, size, kind, id_):
-        return _REPORT.pack(kind_of_frame, device, size, kind, self.pid, id_, time.time_ns())
+        frame = _REPORT.pack(kind_of_frame, device, size, kind, self.pid, id_, time.time_ns())
+        self._made += 1
+        return frame
 
     def allocate(self, kind_of_frame, device, region, id_, size, kind):
         device, region, id_, size = map(operator.index, (device, region, id_, size))
@@ -353,6 +375,7 @@ class _Client:
         if device < 0 or size >= _SIZE_LIMIT or (kind_of_frame == _ALLOC and region > TRACE):
             return frame  # the server refuses it, and counts that; it is no live buffer
 
+        self._counts[device, region][0] += 1
         known = self._buffers.get((device, region, id_))
         if known is not None and known.size == size:
             known.references += 1
@@ -366,6 +389,7 @@ class _Client:
             region = self._youngest_region(device, id_)
         known = self._buffers.get((device, region, id_))
         if known is not None:
+            self._counts[device, region][1] += 1
             known.references -= 1
             if known.references == 0:
                 del self._buffers[device, region, id_]
@@ -398,9 +422,9 @@ class _Client:
         try:
             _set_timeout(self._socket, socket.SO_RCVTIMEO, patience)
             self._send(self._hello())
-            _check_welcome(self._read_frame(), path)
+            features = _check_welcome(self._read_frame(), path)
             _set_timeout(self._socket, socket.SO_RCVTIMEO, _ANSWER_PATIENCE)
-            self._send(b"".join(self._announcement()))
+            self._send(b"".join(self._announcement(features)))
         except OSError as error:
             self._disconnect()
             raise NoServerError(f"the server at {path} does not answer: {_reason(error)}; is it stopped?") from None
@@ -416,15 +440,33 @@ class _Client:
             magic=_MAGIC,
             version=_VERSION,
             process_id=self.pid,
-            features=_FEATURE_FREE_REGION,
+            features=_FEATURE_FREE_REGION | _FEATURE_RESYNC,
             flags=_HELLO_REPORTER if self._has_reported else 0,
+            tick=_tick(),
+            instance=self._instance,
             name=f"tt_alloc.py {__version__}".encode(),
         )
 
-    def _announcement(self):
+    def _announcement(self, features):
         yield from list(self._descriptions.values())
-        for buffer in list(self._buffers.values()):
-            yield buffer.frame * buffer.references
+        if features & _FEATURE_RESYNC and self._has_reported:
+            yield from self._resync()
+        else:  # an older server: references are told one by one, and everything is new
+            for buffer in list(self._buffers.values()):
+                yield buffer.frame * buffer.references
+
+    def _resync(self):
+        """All that is live as it is known here. Nobody else reports meanwhile, so nothing comes between."""
+        records = [_record(_RESYNC_BEGIN, len(self._buffers), self._made)]
+        for (device, region, id_), buffer in list(self._buffers.items()):
+            references = min(buffer.references, _REFERENCES_LIMIT)
+            records.append(_record(_RESYNC_BUFFER, id_, buffer.size, device, region, references, buffer.tick))
+        for (device, region), (allocations, frees) in list(self._counts.items()):
+            records.append(_record(_RESYNC_COUNTS, allocations, frees, device, region))
+        records.append(_record(_RESYNC_END, len(self._buffers), self._made))
+        for first in range(0, len(records), _RECORDS_IN_FRAME):
+            some = records[first : first + _RECORDS_IN_FRAME]
+            yield _RECORDS_FRAME.pack(type=_RECORDS, device_id=-1, count=len(some), records=b"".join(some))
 
     def _send(self, frames):
         try:

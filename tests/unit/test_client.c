@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_static */
+/* links: tt_alloc_objects tt_alloc_ledger_objects */
 
 /*
- * The reporting half while all is well: what it sends, byte for byte, and what it does not do to its host program.
+ * The reporting half while all is well: what it sends through the socket, byte for byte, and what it does not do to its
+ * host program. What it writes into a ring: test_client_ring.c.
  */
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "client_fixture.h"
 
@@ -94,8 +96,10 @@ static void check_hello(const struct stream *stream)
                                             'T', 'A', 'L', 'L', 'O',  'C',  '1',  1};
 
     put(expected, 20, 4, (uint32_t)stream->pid);
-    put(expected, 24, 8, 1); /* FREE_REGION */
-    put(expected, 32, 4, 3); /* REPORTER, QUIET */
+    put(expected, 24, 8, 7);                                             /* FREE_REGION, RING, RESYNC */
+    put(expected, 32, 4, 1);                                             /* REPORTER */
+    memcpy(expected + 36, (const uint8_t *)frame_at(stream, 0) + 36, 4); /* tick */
+    memcpy(expected + 88, (const uint8_t *)frame_at(stream, 0) + 88, 8); /* instance */
     memcpy(expected + 56, "libtt-alloc " TT_ALLOC_VERSION, strlen("libtt-alloc " TT_ALLOC_VERSION));
     assert_memory_equal(frame_at(stream, 0), expected, FRAME);
 }
@@ -104,6 +108,8 @@ static void run_each_report(struct fixture *fixture)
 {
     (void)fixture;
     EXPECT(tt_alloc_is_enabled());
+    tt_alloc_report_deallocation(9, 9); /* nothing is live: BEGIN and END are all there is to tell */
+    settle();
     tt_alloc_report_allocation(3, 0x123456789a, TT_ALLOC_TRACE, UINT64_MAX);
     tt_alloc_report_deallocation(4, 0x8000);
     tt_alloc_report_deallocation_from(5, TT_ALLOC_L1_SMALL, 0x9000);
@@ -111,6 +117,7 @@ static void run_each_report(struct fixture *fixture)
     tt_alloc_report_cb_deallocation(6, 65, 7);
     tt_alloc_report_kernel_load(0, 57344, 0xabc, 2);
     tt_alloc_report_kernel_unload(INT32_MAX, 57345, 0xabc);
+    tt_alloc_report_deallocation(3, UINT64_MAX); /* of which we know the region */
     EXPECT(tt_alloc_lost_reports() == 0);
 }
 
@@ -119,6 +126,7 @@ static void test_frames(void **state)
     struct fixture *fixture = *state;
     int listener = server_listen(fixture->path);
 
+    fixture->transport = "socket";
     client_start(fixture, run_each_report);
     serve(fixture, listener);
     client_finish(fixture, "");
@@ -126,15 +134,18 @@ static void test_frames(void **state)
 
     const struct stream *stream = &fixture->streams[0];
     assert_int_equal(fixture->stream_count, 1);
-    assert_int_equal(stream->size, 8 * FRAME);
+    assert_int_equal(stream->size, 10 * FRAME);
     check_hello(stream);
-    check_report(stream, 1, 1, 3, 0x123456789a, 4, UINT64_MAX);
-    check_report(stream, 2, 2, 4, 0, 255, 0x8000);
-    check_report(stream, 3, 2, 5, 0, 3, 0x9000);
-    check_report(stream, 4, 8, 6, 64, 0, 7);
-    check_report(stream, 5, 9, 6, 65, 0, 7);
-    check_report(stream, 6, 10, 0, 57344, 2, 0xabc);
-    check_report(stream, 7, 11, INT32_MAX, 57345, 0, 0xabc);
+    assert_int_equal(frame_at(stream, 1)->head.type, TT_ALLOC_RECORDS);
+    assert_int_equal(stream->record_count, 2);
+    check_report(stream, 2, 1, 3, 0x123456789a, 4, UINT64_MAX);
+    check_report(stream, 3, 2, 4, 0, 255, 0x8000);
+    check_report(stream, 4, 2, 5, 0, 3, 0x9000);
+    check_report(stream, 5, 8, 6, 64, 0, 7);
+    check_report(stream, 6, 9, 6, 65, 0, 7);
+    check_report(stream, 7, 10, 0, 57344, 2, 0xabc);
+    check_report(stream, 8, 11, INT32_MAX, 57345, 0, 0xabc);
+    check_report(stream, 9, 2, 3, 0, 4, UINT64_MAX);
 }
 
 /* ---- Descriptions ---- */
@@ -164,6 +175,7 @@ static void run_describe(struct fixture *fixture)
     EXPECT(tt_alloc_describe_device(2, &wormhole) == 0);
     EXPECT(tt_alloc_describe_device(1, &wormhole) == 0);
     tt_alloc_report_allocation(2, 1, 0, 1);
+    settle();
     EXPECT(tt_alloc_describe_device(2, &later) == 0); /* replaces */
     for (int32_t device = 3; device < 257; device++)
         EXPECT(tt_alloc_describe_device(device, &later) == 0);
@@ -172,6 +184,7 @@ static void run_describe(struct fixture *fixture)
     EXPECT(tt_alloc_lost_reports() == 0);
     if (fork() == 0) { /* a stream of its own starts with what was kept */
         tt_alloc_report_allocation(2, 1, 0, 2);
+        settle();
         _exit(0);
     }
     EXPECT(wait(NULL) > 0);
@@ -212,7 +225,7 @@ static void test_descriptions(void **state)
     assert_int_equal(parent->size, (1 + 2 + 1 + 1 + 254) * FRAME);
     check_wormhole(parent, 1, 2);
     check_wormhole(parent, 2, 1);
-    check_report(parent, 3, 1, 2, 1, 0, 1);
+    assert_int_equal(frame_at(parent, 3)->head.type, TT_ALLOC_RING_REQUEST);
 
     uint8_t later[TT_ALLOC_FRAME_112] = {34, 0, 0, 0, 2};
     put(later, 16, 4, TT_ALLOC_KNOWN_ARCH); /* a board without a name is not known */
@@ -220,7 +233,36 @@ static void test_descriptions(void **state)
     assert_int_equal(child->size, (1 + 256 + 1) * FRAME);
     assert_memory_equal(frame_at(child, 1), later, FRAME);
     check_wormhole(child, 2, 1);
-    check_report(child, 257, 1, 2, 1, 0, 2);
+    assert_int_equal(frame_at(child, 257)->head.type, TT_ALLOC_RING_REQUEST);
+}
+
+/* As programs do it: every device first, then the buffers; and the server comes last. */
+static void run_describe_first(struct fixture *fixture)
+{
+    for (int32_t device = 0; device < 32; device++)
+        EXPECT(tt_alloc_describe_device(device, &wormhole) == 0);
+    for (uint64_t i = 0; i < 10; i++)
+        tt_alloc_report_allocation(0, 1, TT_ALLOC_L1, i);
+    wait_until_idle();
+    sem_post(&fixture->shared->server_may);
+    settle();
+}
+
+static void test_descriptions_first(void **state)
+{
+    struct fixture *fixture = *state;
+
+    client_start(fixture, run_describe_first);
+    wait_for_semaphore(&fixture->shared->server_may);
+    int listener = server_listen(fixture->path);
+    serve(fixture, listener);
+    client_finish(fixture, NULL);
+    close(listener);
+    const struct stream *stream = &fixture->streams[0];
+    assert_int_equal(fixture->stream_count, 1);
+    assert_int_equal(made_before(stream), 10);
+    assert_int_equal(last_record(stream, TT_ALLOC_RESYNC_END)->buffer_id, 10);
+    check_wormhole(stream, 32, 31);
 }
 
 /* ---- Threads ---- */
@@ -244,10 +286,11 @@ static void run_threads(struct fixture *fixture)
         EXPECT(pthread_create(&threads[i], NULL, report_many, (void *)i) == 0);
     for (size_t i = 0; i < THREADS; i++)
         EXPECT(pthread_join(threads[i], NULL) == 0);
+    settle();
     fixture->shared->lost = tt_alloc_lost_reports();
 }
 
-/* Whole frames, each thread's in its order, and none missing that was not counted. */
+/* Each thread's in its order, and none missing that was not counted. */
 static void test_threads(void **state)
 {
     struct fixture *fixture = *state;
@@ -259,20 +302,47 @@ static void test_threads(void **state)
     client_finish(fixture, "");
     close(listener);
 
-    size_t reports = check_streams(fixture);
-    assert_int_equal(reports + fixture->shared->lost, THREADS * REPORTS_PER_THREAD);
-    assert_true(fixture->stream_count == 1 || fixture->shared->lost > 0);
-    for (size_t s = 0; s < fixture->stream_count; s++) {
-        for (size_t i = 1; i < fixture->streams[s].size / FRAME; i++) {
-            const struct tt_alloc_message_72 *head = &frame_at(&fixture->streams[s], i)->head;
-            assert_true(head->device_id >= 0 && head->device_id < THREADS);
-            assert_true(head->buffer_id >= next[head->device_id] && head->size == head->buffer_id);
-            next[head->device_id] = head->buffer_id + 1;
-        }
+    const struct stream *stream = &fixture->streams[0];
+    assert_int_equal(fixture->stream_count, 1);
+    assert_int_equal(made_before(stream) + check_stream(stream) + fixture->shared->lost, THREADS * REPORTS_PER_THREAD);
+    assert_int_equal(last_record(stream, TT_ALLOC_RESYNC_END)->type, TT_ALLOC_RESYNC_END);
+    for (size_t i = 0; i < stream->record_count; i++) {
+        const struct tt_alloc_record *record = &stream->records[i];
+        if (record->type != TT_ALLOC_ALLOC)
+            continue;
+        assert_in_range(record->device_id, 0, THREADS - 1);
+        assert_true(record->buffer_id >= next[record->device_id] && record->size == record->buffer_id);
+        next[record->device_id] = record->buffer_id + 1;
     }
 }
 
 /* ---- Manners ---- */
+
+/* The helper thread has a name, and no signal of the application can land in it. */
+static void expect_helper_thread(void)
+{
+    char path[300], line[256];
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    bool is_named = false;
+
+    while ((task = readdir(tasks)) != NULL) {
+        unsigned long long blocked = 0;
+
+        snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        bool is_ours =
+            file != NULL && fgets(line, sizeof(line), file) != NULL && strcmp(line, "Name:\ttt-alloc\n") == 0;
+        while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+            sscanf(line, "SigBlk: %llx", &blocked);
+        if (file != NULL)
+            fclose(file);
+        EXPECT(!is_ours || (~blocked & ((1 << (SIGUSR1 - 1)) | (1 << (SIGTERM - 1)) | (1 << (SIGINT - 1)))) == 0);
+        is_named = is_named || is_ours;
+    }
+    closedir(tasks);
+    EXPECT(is_named);
+}
 
 static void run_manners(struct fixture *fixture)
 {
@@ -283,7 +353,9 @@ static void run_manners(struct fixture *fixture)
     errno = EDOM;
     report_everything();
     EXPECT(errno == EDOM);
-    EXPECT(count_descriptors() == before + 1);
+    settle();
+    expect_helper_thread();
+    EXPECT(count_descriptors() == before + 3); /* the socket, and the pair that wakes the thread */
     for (int fd = 3; fd < 100; fd++) {
         int flags = fcntl(fd, F_GETFD);
         EXPECT(flags < 0 || flags == FD_CLOEXEC);
@@ -300,7 +372,8 @@ static void test_manners(void **state)
     client_start(fixture, run_manners);
     serve(fixture, listener);
     client_finish(fixture, "");
-    assert_int_equal(fixture->streams[0].size, 8 * FRAME);
+    assert_int_equal(fixture->stream_count, 1);
+    assert_int_equal(made_before(&fixture->streams[0]) + check_stream(&fixture->streams[0]), 7);
     close(listener);
 }
 
@@ -327,8 +400,46 @@ static void test_late_reports(void **state)
     serve(fixture, listener);
     client_finish(fixture, "");
     close(listener);
-    assert_int_equal(check_streams(fixture), 2);
-    check_report(&fixture->streams[0], 2, 2, 0, 0, 255, 77);
+    const struct stream *stream = &fixture->streams[0];
+    assert_int_equal(fixture->stream_count, 1);
+    assert_int_equal(made_before(stream) + check_stream(stream), 2);
+    assert_int_equal(last_record(stream, TT_ALLOC_RESYNC_END)->buffer_id, made_before(stream) < 2);
+}
+
+/* The process ends with its last thread, and ours does not count. */
+static void *report_longer(void *unused)
+{
+    settle();
+    tt_alloc_report_allocation(0, 1, TT_ALLOC_L1, 2);
+    return unused;
+}
+
+static void run_pthread_exit(struct fixture *fixture)
+{
+    pthread_t thread;
+
+    (void)fixture;
+    tt_alloc_report_allocation(0, 1, TT_ALLOC_L1, 1);
+    EXPECT(pthread_create(&thread, NULL, report_longer, NULL) == 0 && pthread_detach(thread) == 0);
+    pthread_exit(NULL);
+}
+
+static void test_end_of_main_thread(void **state)
+{
+#ifdef __SANITIZE_THREAD__
+    print_message("ThreadSanitizer has a thread of its own that does not end\n");
+    skip();
+#endif
+    struct fixture *fixture = *state;
+    int listener = server_listen(fixture->path);
+
+    client_start(fixture, run_pthread_exit);
+    serve(fixture, listener);
+    client_finish(fixture, "");
+    close(listener);
+    const struct stream *stream = &fixture->streams[0];
+    assert_int_equal(fixture->stream_count, 1);
+    assert_int_equal(made_before(stream) + check_stream(stream), 2);
 }
 
 int main(void)
@@ -337,9 +448,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disabled, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_frames, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_descriptions, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_descriptions_first, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_threads, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_manners, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_late_reports, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_end_of_main_thread, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_static -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray */
+/* links: tt_alloc_objects tt_alloc_ledger_objects -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray */
 
 /*
  * The asking half against a server that is a script: what it asks, byte for byte, what it makes of good answers, and

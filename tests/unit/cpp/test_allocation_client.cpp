@@ -68,40 +68,47 @@ void expect_report(int fd, tt_alloc_type type, int32_t device, uint64_t size, ui
     REQUIRE(head.buffer_type == buffer_type && head.buffer_id == id && head.process_id == getpid());
 }
 
+void welcome(int fd, uint64_t features)
+{
+    tt_alloc_hello frame{};
+
+    REQUIRE(receive<tt_alloc_hello>(fd).type == TT_ALLOC_HELLO);
+    frame.type = TT_ALLOC_WELCOME;
+    frame.magic = TT_ALLOC_MAGIC;
+    frame.version = TT_ALLOC_PROTOCOL_VERSION;
+    frame.features = features;
+    REQUIRE(send(fd, &frame, sizeof(frame), MSG_NOSIGNAL) == sizeof(frame));
+}
+
+/* An older server, which is told in frames. */
 void test_reports(int listener)
 {
     REQUIRE(AllocationClient::is_enabled());
     AllocationClient::report_allocation(1, 2048, TT_ALLOC_TRACE, 10);
+    const int fd = accept(listener, nullptr, nullptr);
+    welcome(fd, TT_ALLOC_FEATURE_FREE_REGION);
+    expect_report(fd, TT_ALLOC_ALLOC, 1, 2048, TT_ALLOC_TRACE, 10);
+
     AllocationClient::report_deallocation(2, 11);
     AllocationClient::report_cb_allocation(3, 64, 12);
     AllocationClient::report_cb_deallocation(4, 65, 13);
     AllocationClient::report_kernel_load(5, 100, 14);
     AllocationClient::report_kernel_load(5, 100, 14, 2);
     AllocationClient::report_kernel_unload(6, 101, 15);
-
-    const int fd = accept(listener, nullptr, nullptr);
-    REQUIRE(receive<tt_alloc_hello>(fd).type == TT_ALLOC_HELLO);
-    expect_report(fd, TT_ALLOC_ALLOC, 1, 2048, TT_ALLOC_TRACE, 10);
     expect_report(fd, TT_ALLOC_FREE, 2, 0, TT_ALLOC_REGION_UNKNOWN, 11);
     expect_report(fd, TT_ALLOC_CB_ALLOC, 3, 64, 0, 12);
     expect_report(fd, TT_ALLOC_CB_FREE, 4, 65, 0, 13);
     expect_report(fd, TT_ALLOC_KERNEL_LOAD, 5, 100, 0, 14);
     expect_report(fd, TT_ALLOC_KERNEL_LOAD, 5, 100, 2, 14);
     expect_report(fd, TT_ALLOC_KERNEL_UNLOAD, 6, 101, 0, 15);
-    close(fd);
 }
 
 void answer_query(int listener)
 {
     const int fd = accept(listener, nullptr, nullptr);
-    tt_alloc_hello welcome{};
     tt_alloc_message response{};
 
-    receive<tt_alloc_hello>(fd);
-    welcome.type = TT_ALLOC_WELCOME;
-    welcome.magic = TT_ALLOC_MAGIC;
-    welcome.version = TT_ALLOC_PROTOCOL_VERSION;
-    REQUIRE(send(fd, &welcome, sizeof(welcome), MSG_NOSIGNAL) == sizeof(welcome));
+    welcome(fd, 0);
     response.head.type = TT_ALLOC_RESPONSE;
     response.head.device_id = receive<tt_alloc_message>(fd).head.device_id;
     response.head.dram_allocated = 1;
