@@ -2,12 +2,14 @@
 """Clients that pack their frames by hand, written from protocol/PROTOCOL.md and nothing else.
 
 They share no code with client/python/tt_alloc.py or the C library, so that a mistake in those cannot hide a mistake in
-the server. A Raw client speaks one of the three generations.
+the server. A Raw client speaks one of the three generations; a Ring is its end of the shared memory, and does as it is
+told, also where PROTOCOL.md forbids it.
 """
 
 import collections
 import errno
 import fcntl
+import mmap
 import os
 import select
 import socket
@@ -21,13 +23,17 @@ HELLO, WELCOME, DESCRIBE_DEVICE = 32, 33, 34
 LIST_DEVICES, LIST_PROCESSES, LIST_BUFFERS, LIST_ENDED, LIST_FIGURES, RESET_PEAKS = range(40, 46)
 DEVICE, PROCESS, TEXT, USAGE, BUFFER, ENDED, FIGURE = range(64, 71)
 END = 95
+RING_REQUEST, RING, RING_WAKE, RECORDS = range(48, 52)
+RESYNC_BEGIN, RESYNC_BUFFER, RESYNC_COUNTS, RESYNC_PEAK, RESYNC_END, RING_SWITCH = range(52, 58)
 
 DRAM, L1, SYSTEM_MEMORY, L1_SMALL, TRACE, CB, KERNEL = range(7)
 POOL_DRAM, POOL_L1, POOL_HOST = range(3)
 MAGIC = 0x31434F4C4C415454
-FREE_REGION = 1
+FREE_REGION, RING_FEATURE, RESYNC_FEATURE = 1, 2, 4
+RING_FEATURES = FREE_REGION | RING_FEATURE | RESYNC_FEATURE
 REPORTER, QUIET = 1, 2
 AUTHORISED = 1
+INEXACT = 1
 EXITED, HUNG_UP = 1, 2
 KNOWN = {
     name: 1 << bit
@@ -39,6 +45,7 @@ KNOWN = {
 
 _HEAD = struct.Struct("=B3xiQB3xiQQQQQQ")
 _INFO = struct.Struct("=QQIIIIII")
+_RECORD = struct.Struct("=QQiIBBHI")
 _HEAD_FIELDS = (
     "type device_id size buffer_type process_id buffer_id timestamp dram_allocated l1_allocated l1_small_allocated"
     " trace_allocated"
@@ -49,7 +56,7 @@ _INFO_FIELDS = (
 ).split()
 
 _OWN = {  # format behind type, padding and device_id; field names
-    HELLO: ("QIiQI4xQQ32s24x", "magic version process_id features flags start_time uptime name"),
+    HELLO: ("QIiQIIQQ32sQ16x", "magic version process_id features flags tick start_time uptime name instance"),
     DEVICE: (
         "QIIIIQQQQIIQ24sI4x",
         "asic_id known pci_address arch remote dram_size l1_size l1_small_size trace_size num_dram_channels"
@@ -65,7 +72,10 @@ _OWN = {  # format behind type, padding and device_id; field names
     FIGURE: ("Q48s48x", "value name"),
     END: ("QiIQ80x", "count status request hidden"),
     LIST_DEVICES: ("iiQ88x", "process_id region limit"),
+    RING_REQUEST: ("QQi84x", "slots size status"),
+    RECORDS: ("Q96s", "count records"),
 }
+_OWN[RING] = _OWN[RING_WAKE] = _OWN[RING_REQUEST]
 _OWN[WELCOME] = _OWN[HELLO]
 _OWN[DESCRIBE_DEVICE] = _OWN[DEVICE]
 _OWN[ENDED] = _OWN[PROCESS]
@@ -91,7 +101,20 @@ def own(type_, device_id=-1, **fields):
     return layout.pack(type_, device_id, *values.values())
 
 
-def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw"):
+def tick(seconds_ago=0.0):
+    """The clock of records, modulo 2^32."""
+    return (time.clock_gettime_ns(time.CLOCK_MONOTONIC) - round(seconds_ago * 1e9) >> 23) & 0xFFFFFFFF
+
+
+def record(type_, buffer_id=0, size=0, region=0, device_id=None, references=0, when=None, position=0):
+    """32 bytes of a ring or a RECORDS frame."""
+    if device_id is None:
+        device_id = -1 if type_ in (RESYNC_BEGIN, RESYNC_END, RING_SWITCH) else 0
+    moment = tick() if when is None else when
+    return _RECORD.pack(buffer_id, size, device_id, moment, type_, region, references, position & 0xFFFFFFFF)
+
+
+def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw", instance=0, sent_at=None):
     return own(
         HELLO,
         magic=MAGIC,
@@ -99,7 +122,9 @@ def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw"):
         process_id=os.getpid() if process_id is None else process_id,
         features=features,
         flags=flags,
+        tick=tick() if sent_at is None else sent_at,
         name=name,
+        instance=instance,
     )
 
 
@@ -277,3 +302,153 @@ class Raw:
     def fence(self):
         """Returns when everything sent so far was acted upon, and asserts that none of it was answered."""
         self.query(2**31 - 1)
+
+    # Records: those that go through no ring, and the ring's set-up
+
+    def records_frame(self, *records, count=None):
+        """One RECORDS frame; `count` may lie."""
+        count = len(records) if count is None else count
+        self.send_bytes(own(RECORDS, count=count, records=b"".join(records)))
+
+    def send_records(self, *records):
+        """As many frames as it takes."""
+        for first in range(0, len(records), 3):
+            self.records_frame(*records[first : first + 3])
+
+    def wake(self):
+        self.send_bytes(own(RING_WAKE))
+
+    def request_ring(self, slots):
+        """(the RING frame, its descriptors)."""
+        self.send_bytes(own(RING_REQUEST, slots=slots))
+        frame, descriptors = b"", []
+        while len(frame) < 112:
+            piece, news, _, _ = socket.recv_fds(self.socket, 112 - len(frame), 4)
+            if not piece:
+                raise Closed(f"after {len(frame)} bytes of RING")
+            frame += piece
+            descriptors += news
+        reply = parse(frame)
+        assert reply["type"] == RING, reply
+        return reply, descriptors
+
+    def ring(self, slots=1024):
+        reply, descriptors = self.request_ring(slots)
+        assert reply["status"] == 0, errno.errorcode.get(-reply["status"])
+        (descriptor,) = descriptors
+        return Ring(self, reply, descriptor)
+
+
+class Ring:
+    """The client's end of a ring. `tail` and `made` are its own counts, which put(), alloc() and free() publish.
+
+    Polite by itself: it wakes the server after each quarter and waits while there is no room. `is_quiet` turns off the
+    first. Everything else is for those who know better: poke(), write(), publish().
+    """
+
+    MAGIC = 0x31474E4952415454
+    START = 2**64 - 1024
+    RECORDS_AT, RECORD_SIZE = 4096, 32
+    MAGIC_AT, SLOTS_AT, TAIL_AT, MADE_AT, HEAD_AT = 0, 8, 128, 136, 256
+
+    def __init__(self, client, reply, descriptor):
+        self.client, self.slots, self.size = client, reply["slots"], reply["size"]
+        self.descriptor = descriptor
+        self.is_quiet = False
+        self.made = 0
+        assert os.fstat(descriptor).st_size == self.size == self.RECORDS_AT + self.RECORD_SIZE * self.slots
+        seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+        wanted = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        assert seals & wanted == wanted, seals
+        self.memory = mmap.mmap(descriptor, self.size)
+        self._words = memoryview(self.memory).cast("Q")  # a store of a word is one instruction: it is never seen torn
+        assert self.peek(self.MAGIC_AT) == self.MAGIC and self.peek(self.SLOTS_AT) == self.slots
+        self.tail = self.peek(self.TAIL_AT)
+
+    def close(self):
+        self._words.release()
+        self.memory.close()
+        os.close(self.descriptor)
+
+    # The memory
+
+    def peek(self, offset):
+        return self._words[offset // 8]
+
+    def poke(self, offset, value):
+        self._words[offset // 8] = value % 2**64
+
+    def head(self):
+        return self.peek(self.HEAD_AT)
+
+    def waiting(self):
+        return (self.tail - self.head()) % 2**64
+
+    def publish(self, tail=None, made=None):
+        self.poke(self.TAIL_AT, self.tail if tail is None else tail)
+        self.poke(self.MADE_AT, self.made if made is None else made)
+
+    def slot_at(self, number):
+        return self.RECORDS_AT + self.RECORD_SIZE * (number % self.slots)
+
+    def write(self, number, data):
+        at = self.slot_at(number)
+        self.memory[at : at + self.RECORD_SIZE] = data
+
+    # Well-behaved use
+
+    def wait_until_taken(self, waiting=0):
+        """Returns when at most so many records wait. Somebody must have given the server a reason to look."""
+        deadline = time.monotonic() + 20
+        while self.waiting() > waiting:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.waiting()} records wait")
+            select.select([], [], [], 0.0005)
+
+    def put(self, type_, **fields):
+        if self.waiting() == self.slots:
+            self.client.wake()
+            self.wait_until_taken(self.slots // 2)
+        self.write(self.tail, record(type_, position=self.tail, **fields))
+        self.tail = (self.tail + 1) % 2**64
+        self.publish()
+        if self.tail % (self.slots // 4) == 0 and not self.is_quiet:
+            self.client.wake()
+
+    def report(self, type_, **fields):
+        self.made += 1
+        self.put(type_, **fields)
+
+    def alloc(self, buffer_id, size, region=DRAM, **fields):
+        self.report(ALLOC, buffer_id=buffer_id, size=size, region=region, **fields)
+
+    def free(self, buffer_id, region=DRAM, **fields):
+        self.report(FREE, buffer_id=buffer_id, region=region, **fields)
+
+    def lose(self, count=1):
+        """Reports that were made and found no room."""
+        self.made += count
+        self.publish()
+
+    def begin(self, live=0):
+        self.put(RESYNC_BEGIN, buffer_id=live, size=self.made)
+
+    def tell(self, buffer_id, size, region=DRAM, references=1, **fields):
+        self.put(RESYNC_BUFFER, buffer_id=buffer_id, size=size, region=region, references=references, **fields)
+
+    def end(self, live=0):
+        self.put(RESYNC_END, buffer_id=live, size=self.made)
+
+    def resync(self, *buffers):
+        """buffers: (id, size), and more as for tell()."""
+        self.begin(len(buffers))
+        for buffer in buffers:
+            self.tell(*buffer)
+        self.end(len(buffers))
+
+    def switch_to(self, other):
+        """The last record here; the counting of reports goes on there."""
+        self.put(RING_SWITCH)
+        other.made = self.made
+        other.publish()
+        return other

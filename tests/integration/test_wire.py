@@ -201,7 +201,7 @@ class Cuts(ServerTest):
 
 
 class BadFrames(ServerTest):
-    GOOD_TYPES = {72: {1, 2, 3, 5}, 112: {1, 2, 3, 5, 6, *range(8, 13), 32, 34, *range(40, 46)}}
+    GOOD_TYPES = {72: {1, 2, 3, 5}, 112: {1, 2, 3, 5, 6, *range(8, 13), 32, 34, *range(40, 46), 48, 50, 51}}
     GOOD_TYPES[144] = {1, 2, 3, 5, 6, *range(8, 13)}
 
     def setUp(self):
@@ -271,7 +271,7 @@ class BadFrames(ServerTest):
         client.wait_for_close()
 
     def test_a_first_frame_that_tells_no_length(self):
-        for type_ in (0, 4, 7, 13, 31, 33, 35, 39, 46, 48, 64, 95, 96, 255):
+        for type_ in (0, 4, 7, 13, 31, 33, 35, 39, 46, 49, 52, 57, 63, 64, 95, 96, 255):
             with self.subTest(type=type_):
                 client = self.connect()
                 client.send_bytes(bytes([type_]) + bytes(111))
@@ -392,7 +392,7 @@ class OwnMessages(ServerTest):
         welcome = client.hello(features=0xFF)
         self.assertEqual(welcome["magic"], raw.MAGIC)
         self.assertEqual(welcome["version"], 1)
-        self.assertEqual(welcome["features"], raw.FREE_REGION)
+        self.assertEqual(welcome["features"], raw.FREE_REGION | raw.RING_FEATURE | raw.RESYNC_FEATURE)
         self.assertEqual(welcome["flags"], raw.AUTHORISED)
         self.assertEqual(welcome["process_id"], self.server.process.pid)
         self.assertAlmostEqual((welcome["start_time"] + welcome["uptime"]) / 1e9, time.time(), delta=5)
@@ -587,6 +587,18 @@ class Document(ServerTest):
             checked.add(struct)
         self.assertEqual(asserted.keys() - checked, {"tt_alloc_device_info"})
 
+    def test_its_numbers_are_those_of_the_header(self):
+        """Types of messages and records, where a table or a heading gives name and number."""
+        header = (SRC / "protocol" / "tt_alloc_protocol.h").read_text()
+        enum = re.search(r"enum tt_alloc_type \{(.*?)\n\};", header, re.S).group(1)
+        numbers = {name: int(number) for name, number in re.findall(r"TT_ALLOC_(\w+) = (\d+)", enum)}
+        sections = re.split(r"^## \d+\. ", self.document, flags=re.M)
+        rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \|", sections[4] + sections[7], re.M)
+        headings = "".join(re.findall(r"^### .*", self.document, re.M))
+        documented = {name: int(number) for number, name in rows}
+        documented.update((name, int(number)) for name, number in re.findall(r"([A-Z_]+) \((\d+)\)", headings))
+        self.assertEqual(documented, numbers)
+
     def test_its_conversation(self):
         frames = {
             name: bytes.fromhex(text) for name, text in re.findall(r"```hex (\w+)\n(.*?)```", self.document, re.S)
@@ -598,6 +610,10 @@ class Document(ServerTest):
         self.assertEqual(client.read_bytes(112), frames["response"])
         client.send_bytes(frames["free"] + frames["query"])
         self.assertEqual(client.read_bytes(112), b"\x04" + bytes(111))
+        client.send_bytes(frames["records"] + frames["query"])
+        self.assertEqual(client.read_bytes(112), frames["response"])
+        (buffer,) = client.records(raw.LIST_BUFFERS)
+        self.assertAlmostEqual(buffer["age"] / 1e9, 2.1, delta=1)
 
 
 if __name__ == "__main__":

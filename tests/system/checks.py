@@ -21,6 +21,7 @@ import time
 from support import (
     SOCKETS,
     UNIT,
+    App,
     Failure,
     Question,
     Reporter,
@@ -244,6 +245,22 @@ def is_back(reporter):
         reporter.ask_again()
         return True
     return False
+
+
+@check("an application with the library shows up complete after kill -9 and after a restart, without a word of its own")
+def _():
+    with App(uid=1000) as app, no_leak_reports():
+        app.do("fill 20000")
+        app.wait_for_buffers(20_000)
+        before = main_pid()
+        kill_server(before)
+        started = time.monotonic()
+        wait_for_next_instance(before)
+        app.wait_for_buffers(20_000)
+        seconds = time.monotonic() - started
+        run("systemctl", "restart", UNIT)
+        app.wait_for_buffers(20_000)
+    return f"20,000 buffers, {seconds * 1000:.0f} ms after the kill"
 
 
 @check("ten crashes in a row close no socket")

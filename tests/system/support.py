@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the checks are written with: running commands, waiting, reading the journal, and two kinds of clients."""
+"""What the checks are written with: running commands, waiting, reading the journal, and three kinds of clients."""
 
 import json
 import os
@@ -136,6 +136,41 @@ class Reporter:
     def expect_answer(self):
         answer = self._process.stdout.readline().strip()
         expect(answer == self.HOLDS, f"the server counts {answer or 'nothing'} for a process that holds {self.HOLDS}")
+
+
+class App:
+    """An application that uses the library, of another user. It does what it is told and lives until the block ends."""
+
+    def __init__(self, uid=1000, path=SOCKETS[0]):
+        self._process = subprocess.Popen(
+            [*as_user(uid), str(HERE / "app")],
+            env=client_environment(path),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.communicate(timeout=10)
+
+    def do(self, command):
+        self._process.stdin.write(command + "\n")
+        self._process.stdin.flush()
+        expect(self._process.stdout.readline(), f"the application ended at: {command}")
+
+    def wait_for_buffers(self, count):
+        """Until tt-smi shows exactly so many live buffers of it, for certain."""
+
+        def is_known():
+            found = [process for process in json.loads(run("tt-smi", "--json"))["processes"] if process["pid"] == self.pid]
+            return found and found[0]["buffers"] == count and not found[0]["inexact"]
+
+        wait_for(f"tt-smi to show {count} buffers of PID {self.pid}", is_known)
 
 
 class Question:
