@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A list of sessions that owe something, worked off in turns of half a millisecond while the loop goes on turning, and
+ * A list of sessions that owe something, worked off in turns of a quarter of a millisecond while the loop goes on turning, and
  * the questions that wait for it. A corrupt ring may be noticed anywhere, but its session is closed only from a slice,
  * where nobody holds a pointer to it.
  */
@@ -16,13 +16,13 @@
 #include "server/session.h"
 
 /* What may be done at once in a turn of the loop, all sessions together, in records: a fraction of a millisecond. */
-#define AT_ONCE 4096
+#define AT_ONCE 2048
 #define LOOK_PRICE 4  /* of a look at a ring */
 #define END_PRICE 512 /* of the end of a session */
 
-#define RECORDS_A_STEP 512
+#define RECORDS_A_STEP 256
 #define SLOTS_A_STEP 1024 /* of a sweep */
-#define SLICE (NSEC_PER_SEC / 2000)
+#define SLICE (NSEC_PER_SEC / 4000)
 
 static struct session *first_behind(const struct drain *drain)
 {

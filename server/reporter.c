@@ -16,9 +16,9 @@
 #include "server/log.h"
 #include "server/report_log.h"
 
-/* Each takes less than 1 ms. */
-#define SLOTS_PER_SLICE 32768
-#define PIECES_PER_SLICE 16
+/* Each takes a fraction of a millisecond. */
+#define SLOTS_PER_SLICE 8192
+#define PIECES_PER_SLICE 8
 
 struct job {
     struct list link; /* reporter::jobs */
