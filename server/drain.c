@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A list of sessions that owe something, worked off in turns of a quarter of a millisecond while the loop goes on turning, and
- * the questions that wait for it. A corrupt ring may be noticed anywhere, but its session is closed only from a slice,
- * where nobody holds a pointer to it.
+ * A list of sessions that owe something, worked off in turns of a quarter of a millisecond while the loop goes on
+ * turning, and the questions that wait for it. A corrupt ring may be noticed anywhere, but its session is closed only
+ * from a slice, where nobody holds a pointer to it.
  */
 
 #include "server/drain.h"
