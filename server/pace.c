@@ -9,7 +9,6 @@
 #include "server/clock.h"
 #include "server/server.h"
 
-#define A_FEW 64                    /* reports in a turn, from which on turning costs little for each */
 #define TRICKLE_TURNS 16            /* such turns in a row, before it is worth to wait for more */
 #define PAUSE (NSEC_PER_SEC / 1000) /* who sends nothing for so long does not trickle */
 
@@ -33,14 +32,14 @@ static void measure(const struct pace *pace, struct figures *figures)
         figures->longest_turn_ns = turn;
 }
 
-/* Turns with many reports say nothing: they are what waiting leads to. */
+/* However many came: reader and writer at one socket at the same time also slow each other down. */
 static void count_trickling(struct pace *pace)
 {
     uint64_t reports = pace->reports - pace->reports_before;
 
     if (reports == 0 || pace->questions != pace->questions_before)
         pace->trickling = 0;
-    else if (reports < A_FEW && pace->trickling < TRICKLE_TURNS)
+    else if (pace->trickling < TRICKLE_TURNS)
         pace->trickling++;
     pace->reports_before = pace->reports;
     pace->questions_before = pace->questions;

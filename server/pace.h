@@ -23,7 +23,7 @@ struct pace {
 
     uint64_t woken; /* monotonic, when this turn's work began */
     uint64_t reports_before, questions_before;
-    unsigned trickling; /* turns in a row with a few reports and nothing else */
+    unsigned trickling; /* turns in a row with reports and no questions */
     ev_check woke_up;
     ev_prepare going_to_sleep;
 };
