@@ -74,13 +74,14 @@ static void test_fork(void **state)
     close(listener);
     const struct stream *parent = &fixture->streams[0];
     assert_int_equal(fixture->stream_count, 4);
-    assert_int_equal(made_before(parent), 5);
-    assert_int_equal(check_stream(parent), 3 * 2);
-    assert_int_equal(first_record(parent, TT_ALLOC_RESYNC_END)->buffer_id, 5);
+    /* The helper thread may be quick and come before the fifth report. */
+    assert_in_range(made_before(parent), 1, 5);
+    assert_int_equal(made_before(parent) + check_stream(parent), 5 + 3 * 2);
+    assert_in_range(first_record(parent, TT_ALLOC_RESYNC_END)->buffer_id, made_before(parent), 5);
     for (size_t i = 1; i < 4; i++) {
         const struct stream *child = &fixture->streams[i];
         assert_int_equal(made_before(child) + check_stream(child), 8);
-        assert_int_equal(first_record(child, TT_ALLOC_RESYNC_END)->buffer_id, 7);
+        assert_in_range(first_record(child, TT_ALLOC_RESYNC_END)->buffer_id, made_before(child), 7);
         assert_int_not_equal(child->pid, parent->pid);
         assert_memory_not_equal(child->bytes + 88, parent->bytes + 88, 8); /* instance */
     }
