@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Everything is found first, with O_PATH, which opens nothing, and opened only when it turned out to be a file or a
+ * directory. Anybody may make a symbolic link in /dev/shm that points to a device, and opening a device by mistake is
+ * just what must not happen.
+ *
+ * "/" needs the magic links of /proc (/proc/PID/root), which openat2() refuses below a root. So it is walked without.
+ */
+
+#include "host/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FIRST_BYTES 4096 /* what a file of sysfs has at most */
+#define LINE_BYTES 512
+#define SPACE " \t\r\v\f"
+#define TRIES 8 /* openat2() gives up where something above is renamed meanwhile */
+#define LAST_ERRNO 4095
+
+/* A descriptor that names something without opening it, or a negative errno. */
+static int locate(const struct host_root *root, const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    int fd = -1;
+
+    if (root->is_live) {
+        fd = openat(root->fd, path, flags | O_PATH | O_CLOEXEC);
+    } else {
+        for (int i = 0; i < TRIES && (i == 0 || (fd < 0 && errno == EAGAIN)); i++)
+            fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+/* Of the name of an errno; 0: there is none of that name. */
+static int error_by_name(const char *name)
+{
+    for (int i = 1; i < LAST_ERRNO; i++) {
+        const char *known = strerrorname_np(i);
+
+        if (known && strcmp(known, name) == 0)
+            return -i;
+    }
+    return 0;
+}
+
+/* What the link says, or the error that it stands for. */
+static int read_link(const struct host_root *root, const char *path, char *ret, size_t size)
+{
+    char target[PATH_MAX];
+    ssize_t length;
+    int error = 0, fd = locate(root, path, O_NOFOLLOW);
+
+    if (fd < 0)
+        return fd;
+    length = readlinkat(fd, "", target, sizeof(target) - 1);
+    if (length < 0)
+        error = errno == ENOENT ? -EINVAL : -errno; /* ENOENT: it is no link */
+    close(fd);
+    if (error < 0)
+        return error;
+
+    target[length] = '\0';
+    if (!root->is_live && target[0] == '!')
+        error = error_by_name(target + 1);
+    if (error == 0)
+        snprintf(ret, size, "%s", target);
+    return error;
+}
+
+/* A link that leads nowhere may stand for an error. */
+static int why_not_found(const struct host_root *root, const char *path)
+{
+    char target[2];
+    int error = root->is_live ? -ENOENT : read_link(root, path, target, sizeof(target));
+
+    return error == 0 || error == -EINVAL ? -ENOENT : error;
+}
+
+static int open_located(int located, int *ret)
+{
+    char name[32];
+    struct stat status;
+    int fd;
+
+    if (fstat(located, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return -EINVAL;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", located);
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    *ret = fd;
+    return 0;
+}
+
+static int open_path(const struct host_root *root, const char *path, int *ret)
+{
+    int error, located = locate(root, path, 0);
+
+    if (located == -ENOENT)
+        return why_not_found(root, path);
+    if (located < 0)
+        return located;
+    error = open_located(located, ret);
+    close(located);
+    return error;
+}
+
+static int open_formatted(const struct host_root *root, int *ret, const char *format, va_list arguments)
+{
+    char path[PATH_MAX];
+    int length = vsnprintf(path, sizeof(path), format, arguments);
+
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return -ENAMETOOLONG;
+    return open_path(root, path, ret);
+}
+
+int host_root_open_at(const struct host_root *root, int *ret, const char *path, ...)
+{
+    va_list arguments;
+    int error;
+
+    va_start(arguments, path);
+    error = open_formatted(root, ret, path, arguments);
+    va_end(arguments);
+    return error;
+}
+
+static bool is_root_of_all(int fd)
+{
+    struct stat here, top;
+
+    return fstat(fd, &here) == 0 && stat("/", &top) == 0 && here.st_dev == top.st_dev && here.st_ino == top.st_ino;
+}
+
+int host_root_open(const char *path, struct host_root *ret)
+{
+    struct host_root root = {.fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    int inside;
+
+    if (root.fd < 0)
+        return -errno;
+    root.is_live = is_root_of_all(root.fd);
+    inside = locate(&root, ".", 0); /* fails where nothing in it can be reached */
+    if (inside < 0) {
+        host_root_close(&root);
+        return inside;
+    }
+    close(inside);
+    *ret = root;
+    return 0;
+}
+
+void host_root_close(struct host_root *root)
+{
+    if (root->fd >= 0)
+        close(root->fd);
+    root->fd = -1;
+}
+
+/* At most size bytes. Their number, or a negative errno. */
+static ssize_t read_some(int fd, char *bytes, size_t size)
+{
+    ssize_t length = read(fd, bytes, size);
+
+    if (length < 0)
+        return errno == EISDIR ? -EINVAL : -errno;
+    return length;
+}
+
+static int read_whole(int fd, size_t most, char **ret, size_t *ret_size)
+{
+    size_t length = 0, room = most < FIRST_BYTES ? most : FIRST_BYTES;
+    char *text = malloc(room + 1);
+    ssize_t got = 1;
+
+    while (text && got > 0 && length < most) {
+        char *larger;
+
+        if (length == room) {
+            room = room > most / 2 ? most : room * 2;
+            larger = realloc(text, room + 1);
+            if (!larger)
+                break;
+            text = larger;
+        }
+        got = read_some(fd, text + length, room - length);
+        length += got > 0 ? (size_t)got : 0;
+    }
+    if (!text || (got > 0 && length < most) || got < 0) {
+        free(text);
+        return got < 0 ? (int)got : -ENOMEM;
+    }
+    text[length] = '\0';
+    *ret = text;
+    if (ret_size)
+        *ret_size = length;
+    return 0;
+}
+
+int host_root_read(const struct host_root *root, size_t most, char **ret, size_t *ret_size, const char *path, ...)
+{
+    va_list arguments;
+    int error, fd;
+
+    va_start(arguments, path);
+    error = open_formatted(root, &fd, path, arguments);
+    va_end(arguments);
+    if (error < 0)
+        return error;
+    error = read_whole(fd, most, ret, ret_size);
+    close(fd);
+    return error;
+}
+
+/* Reads until there is a line, the end, or no room. */
+static int read_line(int fd, char *line, size_t size)
+{
+    size_t length = 0;
+    ssize_t got;
+
+    do {
+        got = read_some(fd, line + length, size - 1 - length);
+        if (got < 0)
+            return (int)got;
+        length += (size_t)got;
+        line[length] = '\0';
+    } while (got > 0 && length < size - 1 && !strchr(line, '\n'));
+    return 0;
+}
+
+/* Cuts a text down to its first line without the white space around it. */
+static char *trim(char *text)
+{
+    char *end;
+
+    text[strcspn(text, "\n")] = '\0';
+    text += strspn(text, SPACE);
+    for (end = text + strlen(text); end > text && strchr(SPACE, end[-1]); end--)
+        ;
+    *end = '\0';
+    return text;
+}
+
+int host_root_read_line(const struct host_root *root, char *ret, size_t size, const char *path, ...)
+{
+    char buffer[LINE_BYTES], *line;
+    va_list arguments;
+    int error, fd;
+
+    va_start(arguments, path);
+    error = open_formatted(root, &fd, path, arguments);
+    va_end(arguments);
+    if (error < 0)
+        return error;
+    error = read_line(fd, buffer, sizeof(buffer));
+    close(fd);
+    if (error < 0)
+        return error;
+
+    line = trim(buffer);
+    if (!line[0])
+        return -ENODATA;
+    snprintf(ret, size, "%s", line);
+    return 0;
+}
+
+int host_root_read_link(const struct host_root *root, char *ret, size_t size, const char *path, ...)
+{
+    char formatted[PATH_MAX];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, path);
+    length = vsnprintf(formatted, sizeof(formatted), path, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof(formatted))
+        return -ENAMETOOLONG;
+    return read_link(root, formatted, ret, size);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int add_name(char ***names, size_t count, size_t *room, const char *name)
+{
+    if (count + 1 >= *room) {
+        size_t more = *room ? *room * 2 : 16;
+        char **larger = reallocarray(*names, more, sizeof(larger[0]));
+
+        if (!larger)
+            return -ENOMEM;
+        *names = larger;
+        *room = more;
+    }
+    (*names)[count] = strdup(name);
+    (*names)[count + 1] = NULL;
+    return (*names)[count] ? 0 : -ENOMEM;
+}
+
+static int list_names(DIR *directory, char ***ret)
+{
+    char **names = NULL;
+    size_t count = 0, room = 0;
+    struct dirent *entry;
+    int error = 0;
+
+    for (errno = 0; error == 0 && (entry = readdir(directory)); errno = 0)
+        if (entry->d_name[0] != '.')
+            error = add_name(&names, count++, &room, entry->d_name);
+    if (error == 0)
+        error = -errno;
+    if (error == 0 && !names)
+        error = (names = calloc(1, sizeof(names[0]))) ? 0 : -ENOMEM;
+    if (error < 0) {
+        host_root_free_names(names);
+        return error;
+    }
+    qsort(names, count, sizeof(names[0]), compare_names);
+    *ret = names;
+    return 0;
+}
+
+int host_root_list(const struct host_root *root, char ***ret, const char *path, ...)
+{
+    va_list arguments;
+    DIR *directory;
+    int error, fd;
+
+    va_start(arguments, path);
+    error = open_formatted(root, &fd, path, arguments);
+    va_end(arguments);
+    if (error < 0)
+        return error;
+    directory = fdopendir(fd);
+    if (!directory) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    error = list_names(directory, ret);
+    closedir(directory);
+    return error;
+}
+
+char **host_root_free_names(char **names)
+{
+    for (char **name = names; name && *name; name++)
+        free(*name);
+    free(names);
+    return NULL;
+}
