@@ -6,10 +6,11 @@
  * of it, wherever its symbolic links point, and a dangling link to "!ENODATA" is a file whose reading fails with that
  * error.
  *
- * Paths begin without a slash ("proc/stat") and are made by printf() rules. Files are opened without waiting, so a FIFO
- * that somebody put in the place of one cannot hold us up; what is no regular file is -EINVAL.
+ * Paths begin without a slash ("proc/stat") and are made by printf() rules. What is neither a regular file
+ * nor a directory, a device or a FIFO in the place of one, is -EINVAL and never opened.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -48,3 +49,5 @@ char **host_root_free_names(char **names);
 /* A descriptor of a regular file or a directory, to read. */
 int host_root_open_at(const struct host_root *root, int *ret, const char *path, ...)
     __attribute__((format(printf, 3, 4)));
+int host_root_vopen_at(const struct host_root *root, int *ret, const char *path, va_list arguments)
+    __attribute__((format(printf, 3, 0)));

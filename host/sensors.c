@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What a device measures and says of itself while it runs. Every value is a file of its own, which may be missing (the
+ * firmware does not report it) or fail to be read (the device is being reset), so every value has its own error.
+ *
+ * The files stand in three directories: the class entry, the PCI device behind it, and the hwmon below that, whose
+ * number is anything.
+ */
+
+#include "host/sensors.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/attribute.h"
+#include "host/device.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define DIRECTORY_SIZE 384
+#define LINK_WIDTH_MAX 32
+
+struct field {
+    const char *file;
+    size_t offset;
+};
+
+#define FIELD(name, member)                                                                                            \
+    {                                                                                                                  \
+        (name), offsetof(struct host_device, member)                                                                   \
+    }
+
+static const struct field class_numbers[] = {
+    FIELD("tt_aiclk", aiclk),
+    FIELD("tt_axiclk", axiclk),
+    FIELD("tt_arcclk", arcclk),
+    FIELD("tt_heartbeat", heartbeat),
+    FIELD("tt_therm_trip_count", thermal_trips),
+};
+
+static const struct field class_texts[] = {
+    FIELD("tt_fw_bundle_ver", firmware),    FIELD("tt_m3app_fw_ver", m3app_firmware),
+    FIELD("tt_arc_fw_ver", arc_firmware),   FIELD("tt_eth_fw_ver", eth_firmware),
+    FIELD("tt_m3bl_fw_ver", m3bl_firmware), FIELD("tt_ttflash_ver", flash_version),
+};
+
+static const struct field link_widths[] = {
+    FIELD("current_link_width", link_width),
+    FIELD("max_link_width", link_width_max),
+};
+
+static const struct field link_speeds[] = {
+    FIELD("current_link_speed", link_speed),
+    FIELD("max_link_speed", link_speed_max),
+};
+
+static const struct field hwmon_numbers[] = {
+    FIELD("temp1_input", temperature), FIELD("temp1_max", temperature_max), FIELD("power1_input", power),
+    FIELD("power1_max", power_max),    FIELD("curr1_input", current),       FIELD("curr1_max", current_max),
+    FIELD("in0_input", voltage),       FIELD("in0_max", voltage_max),       FIELD("fan1_input", fan),
+};
+
+static struct host_number *number_at(struct host_device *device, const struct field *field)
+{
+    return (struct host_number *)((char *)device + field->offset);
+}
+
+static struct host_text *text_at(struct host_device *device, const struct field *field)
+{
+    return (struct host_text *)((char *)device + field->offset);
+}
+
+static void set_numbers(struct host_device *device, const struct field *fields, size_t count, int error)
+{
+    for (size_t i = 0; i < count; i++)
+        *number_at(device, &fields[i]) = (struct host_number){.error = error};
+}
+
+static void set_texts(struct host_device *device, const struct field *fields, size_t count, int error)
+{
+    for (size_t i = 0; i < count; i++)
+        *text_at(device, &fields[i]) = (struct host_text){.error = error};
+}
+
+static void read_numbers(const struct host_root *root, const char *directory, struct host_device *device,
+                         const struct field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        *number_at(device, &fields[i]) = attribute_number(root, directory, fields[i].file);
+}
+
+static void read_texts(const struct host_root *root, const char *directory, struct host_device *device,
+                       const struct field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        *text_at(device, &fields[i]) = attribute_text(root, directory, fields[i].file);
+}
+
+/* The kernel says a width of 0 or 63, and "Unknown", for a link that does not answer. */
+static void read_link(const struct host_root *root, const char *directory, struct host_device *device)
+{
+    read_numbers(root, directory, device, link_widths, COUNT(link_widths));
+    read_texts(root, directory, device, link_speeds, COUNT(link_speeds));
+    for (size_t i = 0; i < COUNT(link_widths); i++) {
+        struct host_number *width = number_at(device, &link_widths[i]);
+
+        if (width->error == 0 && (width->value <= 0 || width->value > LINK_WIDTH_MAX))
+            *width = (struct host_number){.error = -ENODATA};
+    }
+    for (size_t i = 0; i < COUNT(link_speeds); i++) {
+        struct host_text *speed = text_at(device, &link_speeds[i]);
+
+        if (speed->error == 0 && strncmp(speed->text, "Unknown", strlen("Unknown")) == 0)
+            *speed = (struct host_text){.error = -ENODATA};
+    }
+}
+
+static bool is_ours(const struct host_root *root, const char *directory)
+{
+    struct host_text name = attribute_text(root, directory, "name");
+
+    return name.error == 0 && (strcmp(name.text, "wormhole") == 0 || strcmp(name.text, "blackhole") == 0);
+}
+
+static int find_hwmon(const struct host_root *root, const char *pci_directory, char ret[DIRECTORY_SIZE])
+{
+    char directory[DIRECTORY_SIZE], **names;
+    int error = host_root_list(root, &names, "%s/hwmon", pci_directory);
+
+    if (error < 0)
+        return error;
+    error = -ENOENT;
+    for (char **name = names; *name && error < 0; name++) {
+        snprintf(directory, sizeof(directory), "%s/hwmon/%s", pci_directory, *name);
+        if (is_ours(root, directory)) {
+            memcpy(ret, directory, sizeof(directory));
+            error = 0;
+        }
+    }
+    host_root_free_names(names);
+    return error;
+}
+
+void sensors_forget(struct host_device *device)
+{
+    set_numbers(device, class_numbers, COUNT(class_numbers), -ENOENT);
+    set_texts(device, class_texts, COUNT(class_texts), -ENOENT);
+    set_numbers(device, link_widths, COUNT(link_widths), -ENOENT);
+    set_texts(device, link_speeds, COUNT(link_speeds), -ENOENT);
+    set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), -ENOENT);
+}
+
+void sensors_read(const struct host_root *root, struct host_device *device)
+{
+    char class_directory[DEVICE_DIRECTORY_SIZE], pci_directory[DEVICE_DIRECTORY_SIZE + 8], hwmon[DIRECTORY_SIZE];
+    int error;
+
+    device_directory(device->number, class_directory);
+    snprintf(pci_directory, sizeof(pci_directory), "%s/device", class_directory);
+    read_numbers(root, class_directory, device, class_numbers, COUNT(class_numbers));
+    read_texts(root, class_directory, device, class_texts, COUNT(class_texts));
+    read_link(root, pci_directory, device);
+
+    error = find_hwmon(root, pci_directory, hwmon);
+    if (error < 0)
+        set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), error);
+    else
+        read_numbers(root, hwmon, device, hwmon_numbers, COUNT(hwmon_numbers));
+}
