@@ -2,6 +2,7 @@
 
 /* tt-smi: who holds how much memory of which Tenstorrent device. Options, one sample, one view, an exit code. */
 
+#include "smi/completion.h"
 #include "smi/help.h"
 #include "smi/options.h"
 #include "smi/problem.h"
@@ -87,15 +88,29 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
     return options->view == VIEW_LEAKS && snapshot->leak_count > 0 ? EXIT_FINDING : EXIT_FINE;
 }
 
+/* What tells about the program itself. */
+static int explain(const struct options *options)
+{
+    if (options->action == ACTION_HELP)
+        help_print(stdout, options->view);
+    else if (options->action == ACTION_SHORT_HELP && options->view == VIEW_TABLE)
+        help_print_short(stdout);
+    else if (options->action == ACTION_SHORT_HELP)
+        help_print(stdout, options->view);
+    else if (options->action == ACTION_COMPLETION)
+        completion_print(stdout, options->shell);
+    else
+        fputs(version_text, stdout);
+    return EXIT_FINE;
+}
+
 static int run(const struct options *options)
 {
     struct snapshot snapshot = {0};
     int r;
 
-    if (options->action != ACTION_SHOW) {
-        fputs(options->action == ACTION_HELP ? help_text : version_text, stdout);
-        return EXIT_FINE;
-    }
+    if (options->action != ACTION_SHOW)
+        return explain(options);
     if (options->watch)
         return watch(options);
     r = sample(options, &snapshot);

@@ -7,52 +7,21 @@
  */
 
 #include "smi/options.h"
+#include "smi/option_table.h"
 #include "smi/suggest.h"
 #include "smi/values.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-enum long_option {
-    OPT_REGION = 256,
-    OPT_JSON,
-    OPT_SOCKET,
-    OPT_COLOR,
-    OPT_ASCII,
-    OPT_VERSION,
-    OPT_RESET,
-};
-
-static const char short_options[] = ":hwn:r:d:up:";
-static const struct option long_options[] = {
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {"watch", no_argument, NULL, 'w'},
-    {"interval", required_argument, NULL, 'n'},
-    {"device", required_argument, NULL, 'd'},
-    {"user", optional_argument, NULL, 'u'},
-    {"pid", required_argument, NULL, 'p'},
-    {"region", required_argument, NULL, OPT_REGION},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"socket", required_argument, NULL, OPT_SOCKET},
-    {"color", required_argument, NULL, OPT_COLOR},
-    {"ascii", no_argument, NULL, OPT_ASCII},
-    {"reset", no_argument, NULL, OPT_RESET},
-    {NULL, 0, NULL, 0},
-};
-
-/* Verbs, by view. */
-static const char *const verbs[] = {[VIEW_LEAKS] = "leaks", [VIEW_EXITED] = "exited"};
+#define COUNT_DEFAULT 20
 
 /* What was said so far and only makes sense together. */
 struct command_line {
     struct options options;
     const char *seconds, *milliseconds;
-    bool verb_given;
+    bool given[OPTIONS_MAX]; /* by place in the table */
 };
 
 static int refuse_reset(void)
@@ -61,44 +30,60 @@ static int refuse_reset(void)
                   "touches a device. To refresh: tt-smi -w -n SEC");
 }
 
-static int refuse_option(const char *word)
+/* The options that may be meant: those that begin so, else the one that is a slip away. */
+static size_t find_candidates(const char *name, const char *ret[OPTIONS_MAX])
 {
-    const char *candidates[COUNT(long_options)];
-    const char *near;
-    size_t count = 0;
+    const char *names[OPTIONS_MAX];
+    size_t count = 0, found = 0;
 
-    for (size_t i = 0; long_options[i].name; i++) {
-        if (long_options[i].val != OPT_RESET) /* nobody should be led there */
-            candidates[count++] = long_options[i].name;
+    for (size_t i = 0; i < option_count; i++) {
+        if (!option_table[i].name || !option_table[i].help)
+            continue;
+        names[count++] = option_table[i].name;
+        if (strncmp(option_table[i].name, name, strlen(name)) == 0)
+            ret[found++] = option_table[i].name;
     }
-    near = suggest(word + strspn(word, "-"), candidates, count);
-    if (near)
-        return refuse("unknown option %s, did you mean --%s?   tt-smi --help", word, near);
-    return refuse("unknown option %s   tt-smi --help", word);
+    if (found == 0) {
+        ret[0] = suggest(name, names, count);
+        found = ret[0] != NULL;
+    }
+    return found;
+}
+
+/* Unknown, or the beginning of several. */
+static int refuse_option(char *word)
+{
+    const char *candidates[OPTIONS_MAX];
+    size_t count;
+
+    word[strcspn(word, "=")] = '\0';
+    count = find_candidates(word + strspn(word, "-"), candidates);
+    if (count == 0)
+        return refuse("unknown option %s   tt-smi --help", word);
+    if (count == 1)
+        return refuse("unknown option %s, did you mean --%s?   tt-smi --help", word, candidates[0]);
+    return refuse("%s is short for several options, such as --%s and --%s   tt-smi --help", word, candidates[0],
+                  candidates[1]);
 }
 
 static int refuse_word(const char *word)
 {
-    const char *near = suggest(word, verbs + VIEW_LEAKS, COUNT(verbs) - VIEW_LEAKS);
+    const char *verbs[VIEWS];
+    const char *near;
+    size_t count = 0;
 
+    for (int view = VIEW_TABLE + 1; view < VIEWS; view++)
+        verbs[count++] = verb_table[view].name;
+    near = suggest(word, verbs, count);
     if (near)
         return refuse("unknown verb %s, did you mean: tt-smi %s", word, near);
-    return refuse("unknown verb %s; there are leaks and exited   tt-smi --help", word);
-}
-
-static bool is_verb(const char *word)
-{
-    for (size_t i = VIEW_LEAKS; i < COUNT(verbs); i++) {
-        if (strcmp(word, verbs[i]) == 0)
-            return true;
-    }
-    return false;
+    return refuse("unknown verb %s   tt-smi --help lists the verbs", word);
 }
 
 /* The word after -u, if there is one that is neither an option nor a verb. */
 static const char *next_word(int argc, char **argv)
 {
-    if (optarg || optind >= argc || argv[optind][0] == '-' || is_verb(argv[optind]))
+    if (optarg || optind >= argc || argv[optind][0] == '-' || verb_by_name(argv[optind]) != VIEW_TABLE)
         return optarg;
     return argv[optind++];
 }
@@ -107,9 +92,7 @@ static const char *next_word(int argc, char **argv)
  */
 static int take_failure(int option, char **argv)
 {
-    bool is_known = optopt >= OPT_REGION || strchr(short_options, optopt);
-
-    if (optopt == 'r' || optopt == OPT_RESET)
+    if (optopt == OPT_MILLISECONDS || optopt == OPT_RESET)
         return refuse_reset();
     if (option == ':' && optopt < OPT_REGION)
         return refuse("-%c needs a value   tt-smi --help", optopt);
@@ -117,50 +100,90 @@ static int take_failure(int option, char **argv)
         return refuse("%s needs a value   tt-smi --help", argv[optind - 1]);
     if (optopt == 0)
         return refuse_option(argv[optind - 1]);
-    if (is_known)
+    if (option_by_code(optopt))
         return refuse("%s: this option takes no value   tt-smi --help", argv[optind - 1]);
     return refuse("unknown option -%c   tt-smi --help", optopt);
 }
 
-static int take_option(struct command_line *line, int option, int argc, char **argv)
+/* Those without a value. */
+static bool take_flag(struct options *options, int option)
 {
-    struct options *options = &line->options;
-
     switch (option) {
-    case 'h':
+    case OPT_SHORT_HELP:
+        options->action = ACTION_SHORT_HELP;
+        return true;
+    case OPT_HELP:
         options->action = ACTION_HELP;
-        return 0;
+        return true;
+    case OPT_HELP_FIELDS:
+        options->action = ACTION_FIELDS;
+        return true;
     case OPT_VERSION:
         options->action = ACTION_VERSION;
-        return 0;
-    case 'w':
+        return true;
+    case OPT_WATCH:
         options->watch = true;
-        return 0;
-    case 'n':
-        line->seconds = optarg;
-        return 0;
-    case 'r':
-        line->milliseconds = optarg;
-        return 0;
-    case 'd':
+        return true;
+    case OPT_EACH:
+        options->each = true;
+        return true;
+    case OPT_JSON:
+        options->json = true;
+        return true;
+    case OPT_STRICT:
+        options->strict = true;
+        return true;
+    case OPT_ASCII:
+        options->ascii = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Those whose value is taken as it is; NULL for all others. */
+static const char **find_text(struct command_line *line, int option)
+{
+    switch (option) {
+    case OPT_INTERVAL:
+        return &line->seconds;
+    case OPT_MILLISECONDS:
+        return &line->milliseconds;
+    case OPT_QUERY_DEVICES:
+        return &line->options.query_devices;
+    case OPT_QUERY_PROCESSES:
+        return &line->options.query_processes;
+    case OPT_SOCKET:
+        return &line->options.socket;
+    case OPT_ROOT:
+        return &line->options.root;
+    default:
+        return NULL;
+    }
+}
+
+static int take_value(struct options *options, int option, int argc, char **argv)
+{
+    switch (option) {
+    case OPT_DEVICE:
         return value_devices(&options->filter, optarg);
-    case 'u':
+    case OPT_USER:
         return value_user(&options->filter, next_word(argc, argv));
-    case 'p':
+    case OPT_PID:
         return value_pid(&options->filter, optarg);
     case OPT_REGION:
         return value_region(&options->filter, optarg);
-    case OPT_JSON:
-        options->json = true;
-        return 0;
-    case OPT_SOCKET:
-        options->socket = optarg;
-        return 0;
+    case OPT_COUNT:
+        return value_count(optarg, &options->count);
+    case OPT_BY:
+        return value_word(option, optarg, &options->by);
+    case OPT_FORMAT:
+        return value_format(options, optarg);
     case OPT_COLOR:
-        return value_color(optarg, &options->color);
-    case OPT_ASCII:
-        options->ascii = true;
-        return 0;
+        return value_word(option, optarg, &options->color);
+    case OPT_COMPLETION:
+        options->action = ACTION_COMPLETION;
+        return value_word(option, optarg, &options->shell);
     case OPT_RESET:
         return refuse_reset();
     default:
@@ -168,26 +191,38 @@ static int take_option(struct command_line *line, int option, int argc, char **a
     }
 }
 
-static int take_words(struct command_line *line, int count, char **words)
+static int take_option(struct command_line *line, int option, int argc, char **argv)
+{
+    const struct option_entry *entry = option_by_code(option);
+    const char **text = find_text(line, option);
+
+    if (entry)
+        line->given[entry - option_table] = true;
+    if (text)
+        *text = optarg;
+    if (text || take_flag(&line->options, option))
+        return 0;
+    return take_value(&line->options, option, argc, argv);
+}
+
+static int take_words(struct options *options, int count, char **words)
 {
     for (int i = 0; i < count; i++) {
-        if (!is_verb(words[i]))
+        enum view view = verb_by_name(words[i]);
+
+        if (view == VIEW_TABLE)
             return refuse_word(words[i]);
-        if (line->verb_given)
-            return refuse("one verb at a time: %s and %s   tt-smi --help", verbs[line->options.view], words[i]);
-        line->verb_given = true;
-        line->options.view = strcmp(words[i], verbs[VIEW_LEAKS]) == 0 ? VIEW_LEAKS : VIEW_EXITED;
+        if (options->view != VIEW_TABLE)
+            return refuse("one verb at a time: %s and %s   tt-smi --help", verb_table[options->view].name, words[i]);
+        options->view = view;
     }
     return 0;
 }
 
-/* What no option alone can tell. */
 static int check_interval(struct command_line *line)
 {
     struct options *options = &line->options;
 
-    if (options->action != ACTION_SHOW)
-        return 0;
     if (line->milliseconds && !options->watch)
         return refuse_reset();
     if (line->seconds && !options->watch)
@@ -199,18 +234,68 @@ static int check_interval(struct command_line *line)
     return 0;
 }
 
+static int refuse_combination(const struct option_entry *entry, enum view view)
+{
+    struct option_spelling option = option_spell(entry);
+    int other = VIEW_TABLE;
+
+    if (view != VIEW_TABLE)
+        return refuse("%s does not go with %s   tt-smi --help %s", option.text, verb_table[view].name,
+                      verb_table[view].name);
+    while (!(entry->verbs & 1u << other))
+        other++;
+    return refuse("%s goes with a verb: tt-smi %s   tt-smi --help", option.text, verb_table[other].name);
+}
+
+static int check_verb(const struct command_line *line)
+{
+    enum view view = line->options.view;
+
+    for (size_t i = 0; i < option_count; i++) {
+        if (line->given[i] && !(option_table[i].verbs & 1u << view))
+            return refuse_combination(&option_table[i], view);
+    }
+    return 0;
+}
+
+static int check_query(struct options *options)
+{
+    if (options->query_devices && options->query_processes)
+        return refuse("one query at a time: --query-devices or --query-processes");
+    if (!options->query_devices && !options->query_processes)
+        return options->csv ? refuse("--format is for --query-devices and --query-processes   tt-smi --help-fields")
+                            : 0;
+    if (options->json)
+        return refuse("a query prints CSV; for JSON leave it out: tt-smi --json");
+    options->csv = true;
+    return 0;
+}
+
+/* What no option alone can tell. */
+static int check(struct command_line *line)
+{
+    int r = check_interval(line);
+
+    if (r == 0)
+        r = check_verb(line);
+    return r == 0 ? check_query(&line->options) : r;
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
-    struct command_line line = {.options = {.interval = 1000000000, .filter = {.region = -1}}};
+    struct command_line line = {.options = {.interval = 1000000000, .count = COUNT_DEFAULT, .filter = {.region = -1}}};
+    struct option longs[OPTIONS_MAX + 1];
+    char shorts[3 * OPTIONS_MAX + 2];
     int option, r = 0;
 
+    option_table_fill(longs, shorts);
     opterr = 0;
-    while (r == 0 && (option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1)
+    while (r == 0 && (option = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
         r = take_option(&line, option, argc, argv);
     if (r == 0)
-        r = take_words(&line, argc - optind, argv + optind);
-    if (r == 0)
-        r = check_interval(&line);
+        r = take_words(&line.options, argc - optind, argv + optind);
+    if (r == 0 && line.options.action == ACTION_SHOW)
+        r = check(&line);
     if (r < 0)
         options_clear(&line.options);
     else

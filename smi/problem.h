@@ -14,6 +14,7 @@ enum exit_code {
     EXIT_NOT_FOUND = 4,
     EXIT_NOT_PERMITTED = 5,
     EXIT_PROTOCOL = 6,
+    EXIT_INCOMPLETE = 7, /* with --strict */
 };
 
 /* error is a negative errno of a tt_alloc_* call. The name lives forever, the reason until the next call. */

@@ -5,6 +5,7 @@
  */
 
 #include "smi/values.h"
+#include "smi/option_table.h"
 #include "smi/text.h"
 
 #include <errno.h>
@@ -115,20 +116,47 @@ int value_region(struct filter *filter, const char *name)
 {
     filter->region = region_by_name(name);
     return filter->region >= 0 ? 0
-                               : refuse("--region takes one of dram l1 l1_small trace cb system_memory kernel, not "
-                                        "'%s'",
-                                        name);
+                               : refuse("--region takes one of %s, not '%s'", option_by_code(OPT_REGION)->words, name);
 }
 
-int value_color(const char *word, enum when *ret)
+int value_count(const char *text, uint32_t *ret)
 {
-    static const char *const words[] = {[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
+    long count;
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *ret = (enum when)i;
+    if (!parse_number(text, 1, UINT32_MAX, &count))
+        return refuse("-k takes a number of lines, at least 1, not '%s'", text);
+    *ret = (uint32_t)count;
+    return 0;
+}
+
+int value_format(struct options *options, char *list)
+{
+    for (char *item, *rest = list; (item = strsep(&rest, ","));) {
+        if (strcmp(item, "csv") == 0)
+            options->csv = true;
+        else if (strcmp(item, "noheader") == 0)
+            options->noheader = true;
+        else if (strcmp(item, "nounits") == 0)
+            options->nounits = true;
+        else
+            return refuse("--format takes csv, noheader and nounits with commas between, not '%s'", item);
+    }
+    return options->csv ? 0 : refuse("--format begins with csv: --format=csv,noheader,nounits");
+}
+
+int value_word(int code, const char *word, unsigned *ret)
+{
+    const struct option_entry *entry = option_by_code(code);
+    const char *next = entry->words;
+
+    for (unsigned place = 0; *next; place++) {
+        size_t length = strcspn(next, " ");
+
+        if (strlen(word) == length && strncmp(word, next, length) == 0) {
+            *ret = place;
             return 0;
         }
+        next += length + strspn(next + length, " ");
     }
-    return refuse("--color takes auto, always or never, not '%s'", word);
+    return refuse("%s takes one of %s, not '%s'", option_spell(entry).text, entry->words, word);
 }

@@ -22,4 +22,12 @@ int value_user(struct filter *filter, const char *user);
 
 int value_pid(struct filter *filter, const char *text);
 int value_region(struct filter *filter, const char *name);
-int value_color(const char *word, enum when *ret);
+
+/* At least 1. */
+int value_count(const char *text, uint32_t *ret);
+
+/* csv, and what comes behind commas; the list is cut up. */
+int value_format(struct options *options, char *list);
+
+/* The place of the word among those of the option of that code. */
+int value_word(int code, const char *word, unsigned *ret);

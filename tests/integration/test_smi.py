@@ -535,6 +535,9 @@ class Usage(unittest.TestCase):
         self.assertIn("did you mean --json?", self.refuse("--jsno"))
         self.assertIn("tt-smi leaks", self.refuse("leeks"))
         self.assertIn("unknown option -x", self.refuse("-x"))
+        self.assertIn("did you mean --region?", self.refuse("--reg=dram", "--rego"))
+        self.assertIn("--query-devices and --query-processes", self.refuse("--query=pid"))
+        self.assertIn("--each does not go with leaks   tt-smi --help leaks", self.refuse("leaks", "--each"))
         for arguments in (("-d", "x"), ("-p", "0"), ("--region", "l2"), ("-n", "1"), ("-w", "-n", "0"), ("leaks", "exited")):
             self.refuse(*arguments)
         self.assertNotIn("\033", self.refuse("--\033[2J"))
@@ -546,9 +549,13 @@ class Usage(unittest.TestCase):
     def test_help_and_version(self):
         text = harness.run([TT_SMI, "-h"], env=environment()).stdout
         self.assertLess(text.count("\n"), 24)
-        self.assertTrue(all(len(line) <= 80 for line in text.splitlines()))
         self.assertIn("3 no server", text)
-        self.assertEqual(text, harness.run([TT_SMI, "--help"], env=environment()).stdout)
+        self.assertIn("tt-smi", text.splitlines()[2], "examples come first")
+        for arguments in (("-h",), ("--help",), ("--help", "leaks"), ("top", "-h"), ("doctor", "--help")):
+            result = harness.run([TT_SMI, *arguments], env=environment())
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertTrue(all(len(line) <= 80 for line in result.stdout.splitlines()), arguments)
+        self.assertEqual(harness.run([TT_SMI, "--help", "top"]).stdout, harness.run([TT_SMI, "top", "--help"]).stdout)
         self.assertRegex(harness.run([TT_SMI, "--version"], env=environment()).stdout, r"^tt-smi \d+\.\d+\.\d+ \(tt-alloc\)\n$")
 
     def test_full_disk(self):

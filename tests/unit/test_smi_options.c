@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-#include "smi/options.h"
+#include "smi/help.h"
+#include "smi/option_table.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -52,6 +53,19 @@ static void refuse(const char *line)
 
     if (parse(line, &options) != -EINVAL)
         fail_msg("not refused: %s", line);
+}
+
+/* The help of a verb; free() it. */
+static char *print_help(enum view verb)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    help_print(out, verb);
+    assert_int_equal(fclose(out), 0);
+    return text;
 }
 
 static void test_defaults(void **state)
@@ -162,14 +176,142 @@ static void test_rest(void **state)
     assert_string_equal(options.socket, "/tmp/s");
     assert_true(options.ascii);
     assert_int_equal(options.color, WHEN_NEVER);
-    assert_int_equal(accept("-h").action, ACTION_HELP);
     assert_int_equal(accept("--version").action, ACTION_VERSION);
+    assert_string_equal(accept("--root /tmp/host").root, "/tmp/host");
+    assert_null(options.root);
     refuse("--color sometimes");
     refuse("--jsno");
     refuse("--json=1");
     refuse("-x");
     refuse("--socket");
     refuse("-d 1,2 -x"); /* with something to release */
+}
+
+static void test_top(void **state)
+{
+    (void)state;
+    assert_int_equal(accept("top").view, VIEW_TOP);
+    assert_int_equal(accept("top").count, 20);
+    assert_int_equal(accept("top").by, TOP_BY_SIZE);
+    assert_false(accept("top").each);
+    assert_int_equal(accept("top -k 5").count, 5);
+    assert_int_equal(accept("--count=4294967295 top").count, UINT32_MAX);
+    assert_int_equal(accept("top --by age").by, TOP_BY_AGE);
+    assert_int_equal(accept("top --by=owner").by, TOP_BY_OWNER);
+    assert_true(accept("top --each").each);
+    refuse("top -k 0");
+    refuse("top -k 4294967296");
+    refuse("top -k 5x");
+    refuse("top --by user");
+    refuse("top --by siz");
+    refuse("top --each=1");
+}
+
+static void test_queries(void **state)
+{
+    struct options options = accept("--query-devices=device,dram_bytes");
+
+    (void)state;
+    assert_string_equal(options.query_devices, "device,dram_bytes");
+    assert_null(options.query_processes);
+    assert_true(options.csv);
+    assert_false(options.noheader || options.nounits);
+    options = accept("--query-processes pid --format=csv,nounits,noheader");
+    assert_string_equal(options.query_processes, "pid");
+    assert_true(options.csv && options.noheader && options.nounits);
+    assert_false(accept("--json").csv);
+    assert_int_equal(accept("--help-fields").action, ACTION_FIELDS);
+    refuse("--query-devices=device --query-processes=pid");
+    refuse("--query-devices=device --json");
+    refuse("--query-devices=device leaks");
+    refuse("--query-devices=device --format=json");
+    refuse("--query-devices=device --format=csv,");
+    refuse("--query-devices=device --format=noheader");
+    refuse("--format=csv");
+    refuse("--query-devices");
+}
+
+static void test_what_goes_with_which_verb(void **state)
+{
+    (void)state;
+    assert_int_equal(accept("doctor --json --root /").view, VIEW_DOCTOR);
+    assert_true(accept("leaks --strict").strict);
+    assert_true(accept("--strict").strict);
+    assert_false(accept("").strict);
+    refuse("doctor -w");
+    refuse("doctor -d 0");
+    refuse("doctor --strict");
+    refuse("--each");
+    refuse("leaks -k 5");
+    refuse("exited --by age");
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    assert_int_equal(accept("-h").action, ACTION_SHORT_HELP);
+    assert_int_equal(accept("--help").action, ACTION_HELP);
+    assert_int_equal(accept("--help").view, VIEW_TABLE);
+    assert_int_equal(accept("--help top").view, VIEW_TOP);
+    assert_int_equal(accept("top --help").view, VIEW_TOP);
+    assert_int_equal(accept("--help --each").action, ACTION_HELP); /* is no time to be strict */
+    assert_int_equal(accept("--completion=fish").action, ACTION_COMPLETION);
+    assert_int_equal(accept("--completion=fish").shell, SHELL_FISH);
+    refuse("--help topp");
+    refuse("--completion=sh");
+}
+
+/* What the other modules rely on. */
+static void test_table(void **state)
+{
+    static const char unfit[] = "'\"[]\\`";
+    size_t words = 0;
+
+    (void)state;
+    for (size_t i = 0; i < option_count; i++) {
+        const struct option_entry *entry = &option_table[i];
+
+        assert_ptr_equal(option_by_code(entry->code), entry);
+        assert_true(entry->name || option_letter(entry));
+        assert_true(entry->argument == no_argument || entry->value);
+        assert_true((entry->completion == COMPLETE_WORDS) == (entry->words != NULL));
+        if (entry->help && strpbrk(entry->help, unfit))
+            fail_msg("to be escaped: %s", entry->help);
+    }
+    for (int view = VIEW_TABLE + 1; view < VIEWS; view++) {
+        assert_int_equal(verb_by_name(verb_table[view].name), view);
+        assert_null(strpbrk(verb_table[view].help, unfit));
+    }
+    for (const char *word = option_by_code(OPT_REGION)->words; word; word = strchr(word, ' '), words++) {
+        char name[32];
+
+        assert_int_equal(sscanf(word, "%31s", name), 1);
+        assert_in_range(region_by_name(name), 0, TT_ALLOC_REGIONS - 1);
+        word++;
+    }
+    assert_int_equal(words, TT_ALLOC_REGIONS);
+}
+
+/* Every option and verb stands in the help, each verb's own help has what goes with it and nothing else. */
+static void test_help_is_complete(void **state)
+{
+    (void)state;
+    for (int view = VIEW_TABLE; view < VIEWS; view++) {
+        char *text = print_help((enum view)view);
+
+        for (size_t i = 0; i < option_count; i++) {
+            const struct option_entry *entry = &option_table[i];
+            bool expected = entry->help && (view == VIEW_TABLE || entry->verbs & 1u << view);
+            char line[80];
+
+            snprintf(line, sizeof(line), "\n  %s ", option_usage(entry).text);
+            if ((strstr(text, line) != NULL) != expected)
+                fail_msg("%s of verb %d: %s", expected ? "missing" : "too much", view, line);
+        }
+        for (int verb = VIEW_TABLE + 1; verb < VIEWS; verb++)
+            assert_true(verb_table[verb].name && (view != VIEW_TABLE || strstr(text, verb_table[verb].help)));
+        free(text);
+    }
 }
 
 int main(void)
@@ -183,6 +325,12 @@ int main(void)
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_reset_is_never_taken),
         cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_top),
+        cmocka_unit_test(test_queries),
+        cmocka_unit_test(test_what_goes_with_which_verb),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_help_is_complete),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
