@@ -13,8 +13,10 @@
 #include "host/device.h"
 #include "host/driver.h"
 #include "host/holders.h"
+#include "host/process.h"
 #include "host/root.h"
 #include "host/sensors.h"
+#include "host/totals.h"
 
 #define CLASS "sys/class/tenstorrent"
 
@@ -91,6 +93,10 @@ static int read_parts(const struct host_root *root, unsigned parts, struct host 
             sensors_read(root, &host->devices[i]);
     if (error == 0 && (parts & HOST_HOLDERS))
         error = read_holders(root, host);
+    if (error == 0 && (parts & HOST_HOLDERS))
+        error = host_processes_read(root, host);
+    if (error == 0 && (parts & HOST_TOTALS))
+        error = host_totals_read(root, host);
     return error;
 }
 

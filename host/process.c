@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Facts of single processes. Each file of /proc/PID may be missing or closed to us without the others being so; only
+ * without "stat" there is no process. Command names and arguments are whatever the process wants them to be.
+ */
+
+#include "host/process.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/container.h"
+
+#define NSEC_PER_SEC 1000000000ULL
+#define SMALL_MAX 65536 /* "status" names every group of a process */
+#define COMMAND_MAX 4096
+
+/* The command name stands in parentheses and may hold any byte, so the fields are counted from the last one. Who has
+ * ended and only waits to be waited for is gone, unless it is just the main thread that has ended. */
+static int parse_stat(const char *text, uint64_t *ret_start_ticks, char ret_comm[16])
+{
+    const char *name = strchr(text, '('), *end = strrchr(text, ')');
+    uint64_t ticks;
+    long threads;
+    char state;
+
+    if (!name || !end || end < name)
+        return -EINVAL;
+    if (sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %" SCNu64, &state,
+               &threads, &ticks) != 3)
+        return -EINVAL;
+    if (strchr("ZXx", state) && threads <= 1)
+        return -ESRCH;
+    *ret_start_ticks = ticks;
+    snprintf(ret_comm, 16, "%.*s", (int)(end - name - 1), name + 1);
+    return 0;
+}
+
+static uint64_t start_in_wall_time(uint64_t boot_time, uint64_t ticks)
+{
+    uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK);
+    uint64_t since_boot;
+
+    if (boot_time == 0 || __builtin_mul_overflow(ticks, NSEC_PER_SEC / per_second, &since_boot))
+        return 0;
+    return __builtin_add_overflow(boot_time, since_boot, &since_boot) ? 0 : since_boot;
+}
+
+static int read_stat(const struct host_root *root, uint64_t boot_time, struct host_process *process)
+{
+    char *text;
+    uint64_t ticks;
+    int error = host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/stat", process->pid);
+
+    if (error < 0)
+        return error == -ENOENT ? -ESRCH : error;
+    error = parse_stat(text, &ticks, process->comm);
+    free(text);
+    if (error == 0)
+        process->start_time = start_in_wall_time(boot_time, ticks);
+    return error;
+}
+
+/* What follows "\nName:" to the end of the line. A command name cannot forge one: its newlines are escaped there. */
+static const char *find_field(const char *status, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *line = status; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, length) == 0 && line[length] == ':')
+            return line + length + 1;
+    }
+    return NULL;
+}
+
+/* Its numbers in all PID namespaces that it is in, ours first. */
+static int32_t last_number(const char *text, int32_t otherwise)
+{
+    int32_t number = otherwise;
+    int length;
+
+    for (int32_t next; sscanf(text, "%*[ \t]%" SCNd32 "%n", &next, &length) == 1; text += length)
+        number = next;
+    return number;
+}
+
+static void read_status(const struct host_root *root, struct host_process *process)
+{
+    char *text;
+    const char *uid, *numbers;
+
+    if (host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/status", process->pid) < 0)
+        return;
+    uid = find_field(text, "Uid");
+    numbers = find_field(text, "NSpid");
+    if (uid)
+        process->uid = (uint32_t)strtoul(uid, NULL, 10);
+    if (numbers)
+        process->inner_pid = last_number(numbers, process->pid);
+    free(text);
+}
+
+/* Arguments stand apart by zeros, and a process that gives itself a title leaves many of them. */
+static char *make_command(char *text, size_t size, const char *comm)
+{
+    size_t begin = 0;
+
+    for (size_t i = 0; i < size; i++)
+        if (text[i] == '\0')
+            text[i] = ' ';
+    while (size > 0 && isspace((unsigned char)text[size - 1]))
+        size--;
+    while (begin < size && isspace((unsigned char)text[begin]))
+        begin++;
+    return begin < size ? strndup(text + begin, size - begin) : strdup(comm);
+}
+
+static int read_command(const struct host_root *root, struct host_process *process)
+{
+    char *text;
+    size_t size;
+
+    if (host_root_read(root, COMMAND_MAX, &text, &size, "proc/%" PRId32 "/cmdline", process->pid) < 0) {
+        process->command = strdup(process->comm);
+    } else {
+        process->command = make_command(text, size, process->comm);
+        free(text);
+    }
+    return process->command ? 0 : -ENOMEM;
+}
+
+static int read_cgroup(const struct host_root *root, struct host_process *process)
+{
+    char *text;
+    int error;
+
+    if (host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/cgroup", process->pid) < 0)
+        return 0;
+    error = host_container_find(text, &process->cgroup, &process->container);
+    free(text);
+    return error == -ENOMEM ? error : 0;
+}
+
+uint64_t host_process_read_namespace(const struct host_root *root, int32_t pid, const char *kind)
+{
+    char target[64], format[32];
+    uint64_t number;
+
+    if (host_root_read_link(root, target, sizeof(target), "proc/%" PRId32 "/ns/%s", pid, kind) < 0)
+        return 0;
+    snprintf(format, sizeof(format), "%s:[", kind);
+    if (strncmp(target, format, strlen(format)) != 0 || sscanf(target + strlen(format), "%" SCNu64, &number) != 1)
+        return 0;
+    return number;
+}
+
+void host_process_read_identity(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)
+{
+    *ret = (struct host_process){.pid = pid, .inner_pid = pid};
+    ret->error = read_stat(root, boot_time, ret);
+    if (ret->error == 0)
+        read_status(root, ret);
+}
+
+int host_process_read(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)
+{
+    struct host_process process;
+    int error;
+
+    host_process_read_identity(root, boot_time, pid, &process);
+    if (process.error < 0) {
+        *ret = process;
+        return 0;
+    }
+    process.pid_namespace = host_process_read_namespace(root, pid, "pid");
+    error = read_command(root, &process);
+    if (error == 0)
+        error = read_cgroup(root, &process);
+    if (error < 0) {
+        host_process_done(&process);
+        return error;
+    }
+    *ret = process;
+    return 0;
+}
+
+void host_process_done(struct host_process *process)
+{
+    if (!process)
+        return;
+    free(process->command);
+    free(process->cgroup);
+    free(process->container);
+    *process = (struct host_process){0};
+}
