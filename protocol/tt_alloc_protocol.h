@@ -264,6 +264,7 @@ TT_ALLOC_AT(tt_alloc_hello, reserved, 96, 16);
 #define TT_ALLOC_KNOWN_L1_PER_CORE (UINT32_C(1) << 8)
 #define TT_ALLOC_KNOWN_BOARD (UINT32_C(1) << 9)
 #define TT_ALLOC_KNOWN_REMOTE (UINT32_C(1) << 10)
+#define TT_ALLOC_KNOWN_NOMINAL (UINT32_C(1) << 11) /* DEVICE: dram_size and l1_size are what such a board has */
 
 struct tt_alloc_device_record { /* DESCRIBE_DEVICE (client's logical id) and DEVICE (server's number) */
     uint8_t type;

@@ -27,30 +27,30 @@ static struct sum add_sums(struct sum a, struct sum b)
     };
 }
 
-static struct sum sum_regions(const struct tt_alloc_process *const *processes, size_t count, uint32_t region,
+static struct sum sum_regions(const struct process_row *const *rows, size_t count, uint32_t region,
                               const struct filter *filter)
 {
     struct sum sum = {0};
 
     for (size_t i = 0; i < count; i++)
-        sum = add_sums(sum, sum_region(processes[i]->usage, processes[i]->usage_count, region, filter));
+        sum = add_sums(sum, sum_region(rows[i]->facts.usage, rows[i]->facts.usage_count, region, filter));
     return sum;
 }
 
 /* pool -1: what is in no pool. */
-static struct sum sum_of_pool(const struct tt_alloc_process *const *processes, size_t count, int pool,
+static struct sum sum_of_pool(const struct process_row *const *rows, size_t count, int pool,
                               const struct filter *filter)
 {
     struct sum sum = {0};
 
     for (uint32_t region = 0; region < TT_ALLOC_REGIONS; region++) {
         if (regions[region].pool == pool)
-            sum = add_sums(sum, sum_regions(processes, count, region, filter));
+            sum = add_sums(sum, sum_regions(rows, count, region, filter));
     }
     return sum;
 }
 
-char *amounts_describe(const struct tt_alloc_process *const *processes, size_t count, const struct filter *filter,
+char *amounts_describe(const struct process_row *const *rows, size_t count, const struct filter *filter,
                        const char *joiner)
 {
     char *text = NULL;
@@ -62,11 +62,11 @@ char *amounts_describe(const struct tt_alloc_process *const *processes, size_t c
     if (filter->region >= 0) {
         uint32_t region = (uint32_t)filter->region;
 
-        add_amount(out, sum_regions(processes, count, region, filter), joiner, regions[region].title);
+        add_amount(out, sum_regions(rows, count, region, filter), joiner, regions[region].title);
     } else {
         for (int pool = 0; pool < TT_ALLOC_POOLS; pool++)
-            add_amount(out, sum_of_pool(processes, count, pool, filter), joiner, pool_titles[pool]);
-        add_amount(out, sum_of_pool(processes, count, -1, filter), joiner, regions[TT_ALLOC_KERNEL].title);
+            add_amount(out, sum_of_pool(rows, count, pool, filter), joiner, pool_titles[pool]);
+        add_amount(out, sum_of_pool(rows, count, -1, filter), joiner, regions[TT_ALLOC_KERNEL].title);
     }
     if (fclose(out) != 0) {
         free(text);

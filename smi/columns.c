@@ -54,19 +54,36 @@ void set_pid_cell(struct table *table, size_t column, int32_t pid)
         table_set(table, column, TINT_NONE, "?");
 }
 
-void set_user_cell(struct table *table, size_t column, uint32_t uid)
+void set_user_cell(struct table *table, size_t column, const struct process_row *row)
 {
-    const char *name = user_name(uid);
+    const char *name = row->has_uid ? user_name(row->facts.uid) : "?";
 
     if (name)
         table_set(table, column, TINT_NONE, "%s", name);
     else
-        table_set(table, column, TINT_NONE, "%u", uid);
+        table_set(table, column, TINT_NONE, "%u", row->facts.uid);
 }
 
-void set_size_cell(struct table *table, size_t column, bool used, uint64_t bytes)
+struct cell_size cell_live(struct sum sum, bool is_complete)
 {
-    table_set(table, column, TINT_NONE, "%s", used ? format_size(bytes).text : "-");
+    return (struct cell_size){sum.used || is_complete, sum.used, sum.bytes};
+}
+
+struct cell_size cell_peak(struct sum sum, bool is_complete, bool has_peaks)
+{
+    return (struct cell_size){sum.used ? has_peaks : is_complete, sum.used, sum.peak};
+}
+
+struct formatted format_cell(struct cell_size size)
+{
+    if (!size.is_known)
+        return (struct formatted){"?"};
+    return size.was_used ? format_size(size.bytes) : (struct formatted){"-"};
+}
+
+void set_size_cell(struct table *table, size_t column, struct cell_size size)
+{
+    table_set(table, column, TINT_NONE, "%s", format_cell(size).text);
 }
 
 /* "/opt/python/bin/python3 serve.py" starts at "python3". */
@@ -78,9 +95,11 @@ static const char *skip_directories(const char *command)
     return slash && slash + 1 < command + program ? slash + 1 : command;
 }
 
-void set_command_cell(struct table *table, size_t column, const struct tt_alloc_process *process)
+void set_command_cell(struct table *table, size_t column, const struct process_row *row)
 {
-    const char *command = table_is_limited(table) ? skip_directories(process->command) : process->command;
+    const char *whole = row->facts.command;
+    const char *command = table_is_limited(table) ? skip_directories(whole) : whole;
 
-    table_set(table, column, process->inexact ? TINT_YELLOW : TINT_NONE, "%s%s", process->inexact ? "~ " : "", command);
+    table_set(table, column, row->facts.inexact ? TINT_YELLOW : TINT_NONE, "%s%s", row->facts.inexact ? "~ " : "",
+              command);
 }

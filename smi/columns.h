@@ -3,6 +3,7 @@
 
 /* Tables whose columns depend on what there is to show. */
 
+#include "smi/format.h"
 #include "smi/model.h"
 #include "smi/table.h"
 
@@ -38,10 +39,22 @@ void columns_count_live(uint64_t live[TT_ALLOC_REGIONS], const struct tt_alloc_u
 /* How early the column of a region gives way: those that are seldom looked at first. */
 int columns_region_sheds(uint32_t region, const struct filter *filter);
 
+/* A size to show: what was never used is "-", what is not known "?". */
+struct cell_size {
+    bool is_known, was_used;
+    uint64_t bytes;
+};
+
+struct cell_size cell_live(struct sum sum, bool is_complete);
+struct cell_size cell_peak(struct sum sum, bool is_complete, bool has_peaks);
+
+/* The text of such a cell. */
+struct formatted format_cell(struct cell_size size);
+
 /* Cells that several views have. */
 void set_pid_cell(struct table *table, size_t column, int32_t pid);
-void set_user_cell(struct table *table, size_t column, uint32_t uid);
-void set_size_cell(struct table *table, size_t column, bool used, uint64_t bytes);
+void set_user_cell(struct table *table, size_t column, const struct process_row *row);
+void set_size_cell(struct table *table, size_t column, struct cell_size size);
 
 /* A command line; where it will be cut anyway, without the directories of its program. */
-void set_command_cell(struct table *table, size_t column, const struct tt_alloc_process *process);
+void set_command_cell(struct table *table, size_t column, const struct process_row *row);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One line per device. Sizes come from whoever described the device and are often unknown; then there is no bar, and a
- * question mark where the size would be.
+ * One line per device. Sizes come from whoever described the device, or from the type of its board, which is marked; of
+ * some devices nobody tells. Then there is no bar, and a question mark where the size would be.
  */
 
 #include "smi/columns.h"
@@ -10,6 +10,7 @@
 #include "smi/views.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 enum kind {
     DEVICE,
@@ -18,6 +19,8 @@ enum kind {
     BAR,
     FIGURE,
     PEAK,
+    TEMPERATURE,
+    POWER,
 };
 
 static enum tint fullness(uint64_t used, uint64_t size)
@@ -32,13 +35,25 @@ static bool has_bar(uint32_t region)
     return region == TT_ALLOC_DRAM || region == TT_ALLOC_L1;
 }
 
-/* Whether at least one device tells its PCI address, or the size of a region. */
+static bool is_known(const struct device_row *row, enum kind kind, uint32_t region)
+{
+    switch (kind) {
+    case PCI:
+        return row->facts.description.known & TT_ALLOC_KNOWN_PCI;
+    case TEMPERATURE:
+        return row->node && row->node->temperature.error == 0;
+    case POWER:
+        return row->node && row->node->power.error == 0;
+    default:
+        return region_capacity(&row->facts.description, region).known;
+    }
+}
+
+/* Whether at least one device tells it. */
 static bool is_known_anywhere(const struct snapshot *snapshot, enum kind kind, uint32_t region)
 {
     for (size_t i = 0; i < snapshot->device_count; i++) {
-        const struct tt_alloc_device_description *facts = &snapshot->devices[i]->description;
-
-        if (kind == PCI ? (facts->known & TT_ALLOC_KNOWN_PCI) != 0 : region_capacity(facts, region).known)
+        if (is_known(snapshot->devices[i], kind, region))
             return true;
     }
     return false;
@@ -63,7 +78,7 @@ static struct columns choose_columns(const struct snapshot *snapshot, const stru
     struct region_list list;
 
     for (size_t i = 0; i < snapshot->device_count; i++)
-        columns_count_live(live, snapshot->devices[i]->usage, snapshot->devices[i]->usage_count, filter);
+        columns_count_live(live, snapshot->devices[i]->facts.usage, snapshot->devices[i]->facts.usage_count, filter);
     list = columns_regions(live, filter);
     columns_add(&columns, DEVICE, 0, (struct column){"DEV", .right = true});
     columns_add(&columns, BOARD, 0, (struct column){"BOARD", .sheds = 4});
@@ -72,64 +87,89 @@ static struct columns choose_columns(const struct snapshot *snapshot, const stru
     for (size_t i = 0; i < list.count; i++)
         add_region(&columns, snapshot, filter, list.regions[i], bar_cells);
     columns_add(&columns, PEAK, 0, (struct column){"PEAK", .right = true, .sheds = 8});
+    if (is_known_anywhere(snapshot, TEMPERATURE, 0))
+        columns_add(&columns, TEMPERATURE, 0, (struct column){"TEMP", .right = true, .sheds = 5});
+    if (is_known_anywhere(snapshot, POWER, 0))
+        columns_add(&columns, POWER, 0, (struct column){"POWER", .right = true, .sheds = 7});
     return columns;
 }
 
-static void set_board(struct table *table, size_t column, const struct tt_alloc_device_description *facts)
+/* A chip that only its own number names is named by that, in the way tt-metal writes it. */
+static void set_board(struct table *table, size_t column, const struct device_row *row)
 {
+    const struct tt_alloc_device_description *facts = &row->facts.description;
     const char *board = facts->known & TT_ALLOC_KNOWN_BOARD ? facts->board : arch_name(facts);
     bool remote = (facts->known & TT_ALLOC_KNOWN_REMOTE) && facts->remote;
 
-    table_set(table, column, TINT_NONE, "%s%s", board ? board : "?", remote ? " R" : "");
+    if (!board && row->facts.device < 0)
+        table_set(table, column, TINT_NONE, "chip %" PRIx64, facts->asic_id);
+    else
+        table_set(table, column, TINT_NONE, "%s%s", board ? board : "?", remote ? " R" : "");
 }
 
 static void set_bar(struct table *table, size_t column, struct sum sum, struct capacity size, size_t cells,
                     const struct style *style)
 {
-    if (size.known)
+    if (size.known && sum.used)
         table_set(table, column, fullness(sum.bytes, size.bytes), "%s",
                   format_bar(sum.bytes, size.bytes, cells, style->utf8).text);
 }
 
-static void set_figure(struct table *table, size_t column, struct sum sum, struct capacity size, bool size_expected)
+static void set_figure(struct table *table, size_t column, struct cell_size live, struct capacity size, bool is_nominal,
+                       bool size_expected)
 {
-    if (size.known && sum.used)
-        table_set(table, column, TINT_NONE, "%s", format_share(sum.bytes, size.bytes).text);
+    const char *mark = size.known && is_nominal ? "*" : "";
+
+    if (size.known && live.was_used)
+        table_set(table, column, TINT_NONE, "%s%s", format_share(live.bytes, size.bytes).text, mark);
+    else if (size.known)
+        table_set(table, column, TINT_NONE, "%s/%s%s", format_cell(live).text, format_size(size.bytes).text, mark);
     else
-        table_set(table, column, TINT_NONE, "%s%s%s", sum.used ? format_size(sum.bytes).text : "-",
-                  size.known || size_expected ? "/" : "",
-                  size.known      ? format_size(size.bytes).text
-                  : size_expected ? "?"
-                                  : "");
+        table_set(table, column, TINT_NONE, "%s%s", format_cell(live).text, size_expected ? "/?" : "");
 }
 
-static void set_cell(struct table *table, size_t column, struct meaning meaning, const struct tt_alloc_device *device,
+static void set_reading(struct table *table, size_t column, const struct host_number *reading, int64_t unit,
+                        const char *suffix)
+{
+    if (!reading || reading->error != 0)
+        table_set(table, column, TINT_NONE, "?");
+    else
+        table_set(table, column, TINT_NONE, "%" PRId64 "%s", (reading->value + unit / 2) / unit, suffix);
+}
+
+static void set_cell(struct table *table, size_t column, struct meaning meaning, const struct device_row *row,
                      const struct filter *filter, const struct style *style, size_t bar_cells)
 {
-    struct sum sum = sum_region(device->usage, device->usage_count, meaning.region, filter);
-    struct capacity size = region_capacity(&device->description, meaning.region);
+    const struct tt_alloc_device *facts = &row->facts;
+    struct sum sum = sum_region(facts->usage, facts->usage_count, meaning.region, filter);
+    struct capacity size = region_capacity(&facts->description, meaning.region);
 
     switch ((enum kind)meaning.kind) {
     case DEVICE:
-        table_set(table, column, TINT_NONE, "%d", device->device);
+        table_set(table, column, TINT_NONE, "%s", device_row_label(row).text);
         break;
     case BOARD:
-        set_board(table, column, &device->description);
+        set_board(table, column, row);
         break;
     case PCI:
         table_set(table, column, TINT_NONE, "%s",
-                  device->description.known & TT_ALLOC_KNOWN_PCI ? format_pci(device->description.pci_address).text
-                                                                 : "?");
+                  is_known(row, PCI, 0) ? format_pci(facts->description.pci_address).text : "?");
         break;
     case BAR:
         set_bar(table, column, sum, size, bar_cells, style);
         break;
     case FIGURE:
-        set_figure(table, column, sum, size, has_bar(meaning.region));
+        set_figure(table, column, cell_live(sum, row->is_complete), size, row->is_nominal, has_bar(meaning.region));
         break;
     case PEAK:
-        sum = sum_leading(device->usage, device->usage_count, filter);
-        set_size_cell(table, column, sum.used, sum.peak);
+        sum = sum_leading(facts->usage, facts->usage_count, filter);
+        set_size_cell(table, column, cell_peak(sum, row->is_complete, row->has_peaks));
+        break;
+    case TEMPERATURE:
+        set_reading(table, column, row->node ? &row->node->temperature : NULL, 1000, "C");
+        break;
+    case POWER:
+        set_reading(table, column, row->node ? &row->node->power : NULL, 1000000, "W");
         break;
     }
 }
@@ -147,14 +187,21 @@ static struct table *build(const struct snapshot *snapshot, const struct filter 
     return table;
 }
 
+static const char *no_devices(const struct snapshot *snapshot)
+{
+    if (!snapshot_is_told(snapshot))
+        return "No device is known.";
+    return snapshot->coverage.devices > 0 ? "None of the devices is among these."
+                                          : "No device has been reported on yet.";
+}
+
 /* Shorter bars are tried before a region would have to go. */
-int print_devices(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)
+static int print_table(FILE *out, const struct snapshot *snapshot, const struct filter *filter,
+                       const struct style *style)
 {
     static const size_t bar_cells[] = {BAR_CELLS_MAX, BAR_CELLS_MAX / 2, 0};
     int r = -ENOMEM;
 
-    if (snapshot->device_count == 0)
-        return style_line(out, style, TINT_NONE, "No device has been reported on yet.");
     for (size_t i = 0; i < sizeof(bar_cells) / sizeof(bar_cells[0]); i++) {
         struct columns columns = choose_columns(snapshot, filter, bar_cells[i]);
         struct table *table = build(snapshot, filter, style, &columns, bar_cells[i]);
@@ -166,5 +213,26 @@ int print_devices(FILE *out, const struct snapshot *snapshot, const struct filte
         if (fits)
             break;
     }
+    return r;
+}
+
+static bool has_nominal(const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        if (snapshot->devices[i]->is_nominal)
+            return true;
+    }
+    return false;
+}
+
+int print_devices(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)
+{
+    int r;
+
+    if (snapshot->device_count == 0)
+        return style_line(out, style, TINT_NONE, "%s", no_devices(snapshot));
+    r = print_table(out, snapshot, filter, style);
+    if (r == 0 && has_nominal(snapshot))
+        r = style_line(out, style, TINT_NONE, "* nominal, by the type of the board");
     return r;
 }

@@ -42,21 +42,21 @@ static struct columns choose_columns(const struct filter *filter)
 }
 
 /* Having left nothing is 0, never having had anything is not. */
-static void set_left(struct table *table, size_t column, const struct tt_alloc_process *process,
-                     const struct filter *filter)
+static void set_left(struct table *table, size_t column, const struct process_row *row, const struct filter *filter)
 {
-    char *amounts = amounts_describe(&process, 1, filter, " ");
+    char *amounts = amounts_describe(&row, 1, filter, " ");
     bool any = amounts && amounts[0];
-    const char *nothing = process->usage_count > 0 ? "0" : "-";
+    const char *nothing = row->facts.usage_count > 0 ? "0" : "-";
 
-    table_set(table, column, any ? TINT_RED : TINT_NONE, "%s%s", any && process->inexact ? "~" : "",
+    table_set(table, column, any ? TINT_RED : TINT_NONE, "%s%s", any && row->facts.inexact ? "~" : "",
               any ? amounts : nothing);
     free(amounts);
 }
 
-static void set_cell(struct table *table, size_t column, enum kind kind, const struct tt_alloc_process *process,
+static void set_cell(struct table *table, size_t column, enum kind kind, const struct process_row *row,
                      const struct filter *filter, uint64_t now)
 {
+    const struct tt_alloc_process *process = &row->facts;
     struct sum leading = sum_leading(process->usage, process->usage_count, filter);
     struct sum l1 = sum_pool(process->usage, process->usage_count, TT_ALLOC_POOL_L1, filter);
 
@@ -65,16 +65,16 @@ static void set_cell(struct table *table, size_t column, enum kind kind, const s
         set_pid_cell(table, column, process->pid);
         break;
     case USER:
-        set_user_cell(table, column, process->uid);
+        set_user_cell(table, column, row);
         break;
     case LEADING_PEAK:
-        set_size_cell(table, column, leading.used, leading.peak);
+        set_size_cell(table, column, cell_peak(leading, true, true));
         break;
     case L1_PEAK:
-        set_size_cell(table, column, l1.used, l1.peak);
+        set_size_cell(table, column, cell_peak(l1, true, true));
         break;
     case LEFT:
-        set_left(table, column, process, filter);
+        set_left(table, column, row, filter);
         break;
     case BUFFERS:
         table_set(table, column, TINT_NONE, "%s", format_count(count_buffers(process, filter)).text);
@@ -89,7 +89,7 @@ static void set_cell(struct table *table, size_t column, enum kind kind, const s
         table_set(table, column, TINT_NONE, "%s", process->reason == TT_ALLOC_REASON_HUNG_UP ? "hung up" : "exited");
         break;
     case COMMAND:
-        set_command_cell(table, column, process);
+        set_command_cell(table, column, row);
         break;
     }
 }

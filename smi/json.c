@@ -59,8 +59,8 @@ static json_t *devices(const struct snapshot *snapshot, const struct filter *fil
     return list;
 }
 
-static json_t *processes(const struct tt_alloc_process *const *entries, size_t count, const struct filter *filter,
-                         json_t *(*make)(const struct tt_alloc_process *, const struct filter *))
+static json_t *processes(const struct process_row *const *entries, size_t count, const struct filter *filter,
+                         json_t *(*make)(const struct process_row *, const struct filter *))
 {
     json_t *list = json_array();
 
@@ -101,7 +101,7 @@ static json_t *build(const struct snapshot *snapshot, const struct filter *filte
 {
     json_t *document = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "schema", JSON_SCHEMA, "generator", generator(),
                                  "time", json_string(format_iso(snapshot->time).text), "host",
-                                 json_text(snapshot->host), "server", server(snapshot), "coverage", coverage(snapshot));
+                                 json_text(snapshot->name), "server", server(snapshot), "coverage", coverage(snapshot));
     bool known = snapshot->error == 0;
 
     if (view == VIEW_TABLE) {

@@ -57,8 +57,9 @@ static uint64_t left_bytes(const struct snapshot *snapshot, int32_t device, uint
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < snapshot->leak_count; i++)
-        bytes = add_saturating(
-            bytes, sum_region(snapshot->leaks[i]->usage, snapshot->leaks[i]->usage_count, region, &on_device).bytes);
+        bytes = add_saturating(bytes, sum_region(snapshot->leaks[i]->facts.usage, snapshot->leaks[i]->facts.usage_count,
+                                                 region, &on_device)
+                                          .bytes);
     return bytes;
 }
 
@@ -122,8 +123,9 @@ static json_t *device_pools(const struct tt_alloc_device *device, const struct s
     return list;
 }
 
-json_t *json_device(const struct tt_alloc_device *device, const struct snapshot *snapshot, const struct filter *filter)
+json_t *json_device(const struct device_row *row, const struct snapshot *snapshot, const struct filter *filter)
 {
+    const struct tt_alloc_device *device = &row->facts;
     const struct tt_alloc_device_description *facts = &device->description;
     uint32_t known = facts->known;
     const char *arch = arch_name(facts);
@@ -179,8 +181,10 @@ static json_t *usage_list(const struct tt_alloc_process *process, const struct f
 }
 
 /* The keys that live and ended processes share. */
-static json_t *process_keys(const struct tt_alloc_process *process, const struct filter *filter, bool holding)
+static json_t *process_keys(const struct process_row *row, const struct filter *filter, bool holding)
 {
+    const struct tt_alloc_process *process = &row->facts;
+
     return json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:n, s:b, s:I, s:o, s:I, s:o, s:o}", "pid",
                      bytes_if(process->pid > 0, (uint64_t)process->pid), "start_time", moment(process->start_time),
                      "user", json_text(user_name(process->uid)), "uid", (json_int_t)process->uid, "command",
@@ -204,12 +208,14 @@ static json_t *merge(json_t *object, json_t *more)
     return NULL;
 }
 
-json_t *json_process(const struct tt_alloc_process *process, const struct filter *filter)
+json_t *json_process(const struct process_row *row, const struct filter *filter)
 {
-    json_t *more = json_pack("{s:s, s:I, s:o, s:o}", "tracking", "reporting", "sessions", (json_int_t)process->sessions,
-                             "age_seconds", seconds(process->age), "idle_seconds", seconds(process->idle));
+    const struct tt_alloc_process *process = &row->facts;
+    json_t *more = json_pack("{s:s, s:I, s:o, s:o}", "tracking", tracking_name(row->tracking), "sessions",
+                             (json_int_t)process->sessions, "age_seconds", seconds(process->age), "idle_seconds",
+                             seconds(process->idle));
 
-    return merge(process_keys(process, filter, false), more);
+    return merge(process_keys(row, filter, false), more);
 }
 
 static json_t *ended_keys(const struct tt_alloc_process *process)
@@ -220,15 +226,15 @@ static json_t *ended_keys(const struct tt_alloc_process *process)
                      "lifetime_seconds", seconds(process->age));
 }
 
-json_t *json_ended(const struct tt_alloc_process *process, const struct filter *filter)
+json_t *json_ended(const struct process_row *row, const struct filter *filter)
 {
-    return merge(process_keys(process, filter, false), ended_keys(process));
+    return merge(process_keys(row, filter, false), ended_keys(&row->facts));
 }
 
-json_t *json_leak(const struct tt_alloc_process *process, const struct filter *filter)
+json_t *json_leak(const struct process_row *row, const struct filter *filter)
 {
-    bool hung_up = process->reason == TT_ALLOC_REASON_HUNG_UP;
+    bool hung_up = row->facts.reason == TT_ALLOC_REASON_HUNG_UP;
     json_t *reason = json_pack("{s:s}", "reason", hung_up ? "owner_hung_up" : "owner_exited");
 
-    return merge(merge(reason, process_keys(process, filter, true)), ended_keys(process));
+    return merge(merge(reason, process_keys(row, filter, true)), ended_keys(&row->facts));
 }

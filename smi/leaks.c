@@ -22,17 +22,16 @@ struct remains {
     bool inexact;
 };
 
-static struct remains describe(const struct tt_alloc_process *const *processes, size_t count,
-                               const struct filter *filter)
+static struct remains describe(const struct process_row *const *rows, size_t count, const struct filter *filter)
 {
     struct remains remains = {
-        .amounts = amounts_describe(processes, count, filter, " of "),
-        .devices = join_devices(processes, count, filter, true),
+        .amounts = amounts_describe(rows, count, filter, " of "),
+        .devices = join_devices(rows, count, filter, true),
     };
 
     for (size_t i = 0; i < count; i++) {
-        remains.buffers = add_saturating(remains.buffers, count_buffers(processes[i], filter));
-        remains.inexact = remains.inexact || processes[i]->inexact;
+        remains.buffers = add_saturating(remains.buffers, count_buffers(&rows[i]->facts, filter));
+        remains.inexact = remains.inexact || rows[i]->facts.inexact;
     }
     return remains;
 }
@@ -48,9 +47,9 @@ static int print_remains(FILE *out, const struct style *style, const char *prefi
 }
 
 static int print_described(FILE *out, const struct style *style, const char *prefix,
-                           const struct tt_alloc_process *const *processes, size_t count, const struct filter *filter)
+                           const struct process_row *const *rows, size_t count, const struct filter *filter)
 {
-    struct remains remains = describe(processes, count, filter);
+    struct remains remains = describe(rows, count, filter);
     int r = print_remains(out, style, prefix, &remains);
 
     free(remains.amounts);
@@ -83,16 +82,16 @@ static int print_end(FILE *out, const struct style *style, const struct tt_alloc
 static int print_leak(FILE *out, const struct snapshot *snapshot, size_t index, const struct filter *filter,
                       const struct style *style)
 {
-    const struct tt_alloc_process *process = snapshot->leaks[index];
+    const struct process_row *row = snapshot->leaks[index];
     char prefix[32];
     int r;
 
     snprintf(prefix, sizeof(prefix), "[%zu] ", index + 1);
     fputc('\n', out);
-    r = print_described(out, style, prefix, &process, 1, filter);
+    r = print_described(out, style, prefix, &row, 1, filter);
     if (r == 0)
-        r = print_owner(out, style, process);
-    return r == 0 ? print_end(out, style, process, snapshot->time) : r;
+        r = print_owner(out, style, &row->facts);
+    return r == 0 ? print_end(out, style, &row->facts, snapshot->time) : r;
 }
 
 static int print_no_leaks(FILE *out, const struct snapshot *snapshot, const struct style *style)

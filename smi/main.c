@@ -24,20 +24,26 @@ static int fail(const char *what, int error)
 
 static int sample(const struct options *options, struct snapshot *ret)
 {
-    const char *path = options->socket ? options->socket : snapshot_default_path();
+    const char *path = snapshot_path(options->socket, options->root);
     struct tt_alloc_connection *connection = NULL;
-    int error = tt_alloc_connect(options->socket, &connection);
-    int r = snapshot_take(connection, path, error, ret);
+    int error = path ? tt_alloc_connect(path, &connection) : 0;
+    int r = snapshot_take(connection, path, error, options->root, ret);
 
     tt_alloc_disconnect(connection);
     return r;
 }
 
-/* JSON says itself that there is no server; the table would only say it twice. */
-static int give_up(const struct snapshot *snapshot, const struct options *options, const struct style *style)
+/* JSON says itself that there is no server; a table is worth showing if the host tells of devices. */
+static int do_without_server(struct snapshot *snapshot, const struct options *options, const struct style *style)
 {
-    if (options->json)
-        (void)show(stdout, snapshot, options, style);
+    bool is_worth_it = options->json || (options->view == VIEW_TABLE && snapshot->device_count > 0);
+    int r = is_worth_it ? snapshot_select(snapshot, &options->filter) : 0;
+
+    if (is_worth_it && r == 0)
+        r = show(stdout, snapshot, options, style);
+    fflush(stdout);
+    if (r < 0)
+        return fail("cannot compose the output", r);
     problem_report(snapshot->error, snapshot->path);
     return problem_exit_code(snapshot->error);
 }
@@ -75,8 +81,10 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
     struct style style = terminal_style(options);
     int r;
 
+    if (snapshot->host_error != 0 && options->root)
+        return fail(options->root, snapshot->host_error);
     if (snapshot->error != 0)
-        return give_up(snapshot, options, &style);
+        return do_without_server(snapshot, options, &style);
     r = check_filter(snapshot, options);
     if (r != EXIT_FINE)
         return r;
@@ -85,7 +93,9 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
         r = show(stdout, snapshot, options, &style);
     if (r < 0)
         return fail("cannot compose the output", r);
-    return options->view == VIEW_LEAKS && snapshot->leak_count > 0 ? EXIT_FINDING : EXIT_FINE;
+    if (options->view == VIEW_LEAKS && snapshot->leak_count > 0)
+        return EXIT_FINDING;
+    return options->strict && snapshot_is_incomplete(snapshot) ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 
 /* What tells about the program itself. */

@@ -38,12 +38,24 @@ int region_by_name(const char *name)
     return -1;
 }
 
+static const char *const arch_names[] = {NULL, "grayskull", "wormhole_b0", "blackhole", "quasar"};
+
+#define ARCHS (sizeof(arch_names) / sizeof(arch_names[0]))
+
 const char *arch_name(const struct tt_alloc_device_description *description)
 {
-    static const char *const names[] = {NULL, "grayskull", "wormhole_b0", "blackhole", "quasar"};
     uint32_t arch = description->known & TT_ALLOC_KNOWN_ARCH ? description->arch : 0;
 
-    return arch < sizeof(names) / sizeof(names[0]) ? names[arch] : NULL;
+    return arch < ARCHS ? arch_names[arch] : NULL;
+}
+
+uint32_t arch_by_name(const char *name)
+{
+    for (uint32_t arch = 1; name && arch < ARCHS; arch++) {
+        if (strcmp(name, arch_names[arch]) == 0)
+            return arch;
+    }
+    return 0;
 }
 
 static struct capacity known_size(const struct tt_alloc_device_description *description, uint32_t bit, uint64_t size)
@@ -122,17 +134,29 @@ bool filter_has_usage(const struct filter *filter, const struct tt_alloc_usage *
            (usage->is_pool ? filter_has_pool(filter, usage->index) : filter_has_region(filter, usage->index));
 }
 
-bool filter_has_process(const struct filter *filter, const struct tt_alloc_process *process)
+static bool holds(const struct filter *filter, const struct process_row *row)
 {
-    if ((filter->by_uid && process->uid != filter->uid) || (filter->pid != 0 && process->pid != filter->pid))
-        return false;
-    if (filter->device_count == 0 && filter->region < 0)
-        return true;
-    for (size_t i = 0; i < process->usage_count; i++) {
-        if (!process->usage[i].is_pool && filter_has_usage(filter, &process->usage[i]))
+    for (size_t i = 0; i < row->held_count; i++) {
+        if (filter_has_device(filter, row->held[i]))
             return true;
     }
     return false;
+}
+
+bool filter_has_process(const struct filter *filter, const struct process_row *row)
+{
+    const struct tt_alloc_process *facts = &row->facts;
+
+    if ((filter->by_uid && !(row->has_uid && facts->uid == filter->uid)) ||
+        (filter->pid != 0 && facts->pid != filter->pid))
+        return false;
+    if (filter->device_count == 0 && filter->region < 0)
+        return true;
+    for (size_t i = 0; i < facts->usage_count; i++) {
+        if (!facts->usage[i].is_pool && filter_has_usage(filter, &facts->usage[i]))
+            return true;
+    }
+    return !row->is_complete && holds(filter, row);
 }
 
 static struct sum sum_usage(const struct tt_alloc_usage *usage, size_t count, bool is_pool, uint32_t index,
@@ -179,47 +203,57 @@ uint64_t count_buffers(const struct tt_alloc_process *process, const struct filt
 
 static int compare_numbers(const void *a, const void *b)
 {
-    int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    int64_t left = device_rank(*(const int32_t *)a), right = device_rank(*(const int32_t *)b);
 
     return (left > right) - (left < right);
 }
 
+static size_t collect_used(const struct process_row *row, const struct filter *filter, bool holding, int32_t *devices)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < row->facts.usage_count; i++) {
+        const struct tt_alloc_usage *usage = &row->facts.usage[i];
+
+        if (!usage->is_pool && filter_has_usage(filter, usage) && (!holding || usage->buffers > 0))
+            devices[found++] = usage->device;
+    }
+    for (size_t i = 0; !holding && i < row->held_count; i++) {
+        if (filter_has_device(filter, row->held[i]))
+            devices[found++] = row->held[i];
+    }
+    return found;
+}
+
 /* Ascending, with repetitions. Returns how many; *ret is NULL when out of memory. */
-static size_t collect_devices(const struct tt_alloc_process *const *processes, size_t count,
-                              const struct filter *filter, bool holding, int32_t **ret)
+static size_t collect_devices(const struct process_row *const *rows, size_t count, const struct filter *filter,
+                              bool holding, int32_t **ret)
 {
     size_t most = 0, found = 0;
     int32_t *devices;
 
     for (size_t i = 0; i < count; i++)
-        most += processes[i]->usage_count;
+        most += rows[i]->facts.usage_count + rows[i]->held_count;
     devices = calloc(most + 1, sizeof(*devices));
-    for (size_t i = 0; devices && i < count; i++) {
-        for (size_t j = 0; j < processes[i]->usage_count; j++) {
-            const struct tt_alloc_usage *usage = &processes[i]->usage[j];
-
-            if (!usage->is_pool && filter_has_usage(filter, usage) && (!holding || usage->buffers > 0))
-                devices[found++] = usage->device;
-        }
-    }
+    for (size_t i = 0; devices && i < count; i++)
+        found += collect_used(rows[i], filter, holding, devices + found);
     if (devices)
         qsort(devices, found, sizeof(*devices), compare_numbers);
     *ret = devices;
     return found;
 }
 
-char *join_devices(const struct tt_alloc_process *const *processes, size_t count, const struct filter *filter,
-                   bool holding)
+char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding)
 {
     int32_t *devices;
-    size_t found = collect_devices(processes, count, filter, holding, &devices), size;
+    size_t found = collect_devices(rows, count, filter, holding, &devices), size;
     char *text = NULL;
     FILE *out = devices ? open_memstream(&text, &size) : NULL;
 
     if (out) {
         for (size_t i = 0; i < found; i++) {
             if (i == 0 || devices[i] != devices[i - 1])
-                fprintf(out, "%s%d", i ? "," : "", devices[i]);
+                fprintf(out, "%s%s", i ? "," : "", device_label(devices[i]).text);
         }
         if (found == 0)
             fputc('-', out);
@@ -239,20 +273,23 @@ static int compare_sums(struct sum left, struct sum right)
 
 static int compare_processes(const void *a, const void *b, void *context)
 {
-    const struct tt_alloc_process *left = *(const struct tt_alloc_process *const *)a;
-    const struct tt_alloc_process *right = *(const struct tt_alloc_process *const *)b;
+    const struct process_row *left_row = *(const struct process_row *const *)a;
+    const struct process_row *right_row = *(const struct process_row *const *)b;
+    const struct tt_alloc_process *left = &left_row->facts, *right = &right_row->facts;
     const struct filter *filter = context;
-    int order = compare_sums(sum_leading(left->usage, left->usage_count, filter),
-                             sum_leading(right->usage, right->usage_count, filter));
+    int order = (left_row->tracking == TRACKING_UNTRACKED) - (right_row->tracking == TRACKING_UNTRACKED);
 
+    if (order == 0)
+        order = compare_sums(sum_leading(left->usage, left->usage_count, filter),
+                             sum_leading(right->usage, right->usage_count, filter));
     if (order == 0)
         order = compare_sums(sum_pool(left->usage, left->usage_count, TT_ALLOC_POOL_L1, filter),
                              sum_pool(right->usage, right->usage_count, TT_ALLOC_POOL_L1, filter));
     return order ? order : (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-void sort_processes(const struct tt_alloc_process **processes, size_t count, const struct filter *filter)
+void sort_processes(const struct process_row **rows, size_t count, const struct filter *filter)
 {
     if (count > 1)
-        qsort_r(processes, count, sizeof(*processes), compare_processes, (void *)filter);
+        qsort_r(rows, count, sizeof(*rows), compare_processes, (void *)filter);
 }

@@ -8,7 +8,7 @@
  * A region that was never used is not a region that is empty: a sum says which of the two it is.
  */
 
-#include "client/tt_alloc.h"
+#include "smi/rows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +33,9 @@ int region_by_name(const char *name);
 
 /* NULL if it is not known. */
 const char *arch_name(const struct tt_alloc_device_description *description);
+
+/* enum tt_alloc_arch of that name; 0 for NULL and what we have no number for. */
+uint32_t arch_by_name(const char *name);
 
 /* A size that somebody described, or not. */
 struct capacity {
@@ -60,8 +63,9 @@ bool filter_has_region(const struct filter *filter, uint32_t region);
 /* A pool passes if one of its regions does. */
 bool filter_has_pool(const struct filter *filter, uint32_t pool);
 
-/* Whether any of a process passes: its user, its PID, and a use of a device and region asked for. */
-bool filter_has_process(const struct filter *filter, const struct tt_alloc_process *process);
+/* Whether any of a process passes: its user, its PID, and a use of a device and region asked for, or that it has the
+ * device open and its use is not known. */
+bool filter_has_process(const struct filter *filter, const struct process_row *row);
 
 /* Whether one figure of a device or process passes. */
 bool filter_has_usage(const struct filter *filter, const struct tt_alloc_usage *usage);
@@ -83,12 +87,11 @@ struct sum sum_leading(const struct tt_alloc_usage *usage, size_t count, const s
 /* Live buffers of the regions that pass. */
 uint64_t count_buffers(const struct tt_alloc_process *process, const struct filter *filter);
 
-/* The devices that the processes used, or, with holding, have live buffers on: "0,1", ascending; "-" if there are none.
- * NULL when out of memory; free() it. */
-char *join_devices(const struct tt_alloc_process *const *processes, size_t count, const struct filter *filter,
-                   bool holding);
+/* The devices that the processes used or have open, or, with holding, have live buffers on: "0,1", ascending; "-" if
+ * there are none. NULL when out of memory; free() it. */
+char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding);
 
-/* Most bytes first: the leading figure, then the l1 pool; equals by PID. */
-void sort_processes(const struct tt_alloc_process **processes, size_t count, const struct filter *filter);
+/* Most bytes first: the leading figure, then the l1 pool; equals by PID. Those whose bytes are not known come last. */
+void sort_processes(const struct process_row **rows, size_t count, const struct filter *filter);
 
 uint64_t add_saturating(uint64_t a, uint64_t b);

@@ -34,7 +34,7 @@ int show(FILE *out, const struct snapshot *snapshot, const struct options *optio
 {
     if (options->json)
         return show_json(out, snapshot, options);
-    if (snapshot->error != 0 || options->view == VIEW_TABLE)
+    if (!snapshot_is_told(snapshot) || options->view == VIEW_TABLE)
         return print_overview(out, snapshot, &options->filter, style);
     return show_verb(out, snapshot, options, style);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Three questions make a sample: devices, processes, ended processes. They are not one moment's picture, since reports
- * may arrive in between; the differences are as small as the time between three answers.
+ * Three questions to the server and a look at the host make a sample: devices, processes, ended processes, and who has
+ * what open. They are not one moment's picture, since reports may arrive in between; the differences are as small as
+ * the time that all of it takes, some milliseconds.
  */
 
 #include "smi/snapshot.h"
@@ -13,10 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *snapshot_default_path(void)
+const char *snapshot_path(const char *socket, const char *root)
 {
     const char *path = secure_getenv("TT_ALLOC_SOCKET");
 
+    if (socket || root)
+        return socket;
     return path && path[0] ? path : TT_ALLOC_SOCKET_PATH;
 }
 
@@ -39,31 +42,20 @@ static int fetch(struct tt_alloc_connection *connection, struct snapshot *snapsh
     return r;
 }
 
-static int index_devices(struct snapshot *snapshot)
+static int index_rows(struct snapshot *snapshot)
 {
-    const struct tt_alloc_list *list = snapshot->lists[0];
-    size_t count = tt_alloc_list_count(list);
+    const struct merged *merged = &snapshot->merged;
 
-    snapshot->devices = calloc(count + 1, sizeof(*snapshot->devices));
-    if (!snapshot->devices)
+    snapshot->devices = calloc(merged->device_count + 1, sizeof(*snapshot->devices));
+    snapshot->processes = calloc(merged->process_count + 1, sizeof(*snapshot->processes));
+    if (!snapshot->devices || !snapshot->processes)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        snapshot->devices[i] = tt_alloc_list_device(list, i);
-    snapshot->device_count = count;
-    return 0;
-}
-
-static int index_processes(struct snapshot *snapshot)
-{
-    const struct tt_alloc_list *list = snapshot->lists[1];
-    size_t count = tt_alloc_list_count(list);
-
-    snapshot->processes = calloc(count + 1, sizeof(*snapshot->processes));
-    if (!snapshot->processes)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        snapshot->processes[i] = tt_alloc_list_process(list, i);
-    snapshot->process_count = count;
+    for (size_t i = 0; i < merged->device_count; i++)
+        snapshot->devices[i] = &merged->devices[i];
+    for (size_t i = 0; i < merged->process_count; i++)
+        snapshot->processes[i] = &merged->processes[i];
+    snapshot->device_count = merged->device_count;
+    snapshot->process_count = merged->process_count;
     return 0;
 }
 
@@ -71,37 +63,72 @@ static int index_processes(struct snapshot *snapshot)
 static int index_ended(struct snapshot *snapshot)
 {
     const struct tt_alloc_list *list = snapshot->lists[2];
-    size_t count = tt_alloc_list_count(list);
+    size_t count = list ? tt_alloc_list_count(list) : 0;
 
     snapshot->ended = calloc(count + 1, sizeof(*snapshot->ended));
-    if (!snapshot->ended)
+    snapshot->ended_rows = calloc(count + 1, sizeof(*snapshot->ended_rows));
+    if (!snapshot->ended || !snapshot->ended_rows)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        snapshot->ended[i] = tt_alloc_list_process(list, count - 1 - i);
+    for (size_t i = 0; i < count; i++) {
+        snapshot->ended_rows[i] = (struct process_row){
+            .facts = *tt_alloc_list_process(list, count - 1 - i),
+            .tracking = TRACKING_EXITED,
+            .has_uid = true,
+            .is_complete = true,
+            .has_peaks = true,
+        };
+        snapshot->ended[i] = &snapshot->ended_rows[i];
+    }
     snapshot->ended_count = count;
     return 0;
 }
 
-static int index_all(struct snapshot *snapshot)
+static int make_rows(struct snapshot *snapshot)
 {
-    int r = index_devices(snapshot);
+    int r = merge_rows(snapshot->lists[0], snapshot->lists[1], &snapshot->host, snapshot->time, &snapshot->merged);
 
     if (r == 0)
-        r = index_processes(snapshot);
+        r = index_rows(snapshot);
     return r == 0 ? index_ended(snapshot) : r;
+}
+
+static void count_process(struct coverage *coverage, const struct process_row *row)
+{
+    coverage->reporting += row->tracking == TRACKING_REPORTING;
+    coverage->shm_only += row->tracking == TRACKING_SHM_ONLY;
+    coverage->untracked += row->tracking == TRACKING_UNTRACKED;
+    coverage->inexact += row->facts.inexact;
+    coverage->lost = add_saturating(coverage->lost, row->facts.lost);
+}
+
+static bool is_read(const struct host_totals *totals)
+{
+    return totals->state == HOST_TOTALS_OK || totals->state == HOST_TOTALS_STALE;
 }
 
 static struct coverage count_coverage(const struct snapshot *snapshot)
 {
-    struct coverage coverage = {.devices = snapshot->device_count, .reporting = snapshot->process_count};
+    struct coverage coverage = {
+        .devices = snapshot->device_count,
+        .hidden = snapshot->merged.hidden_opens,
+        .totals = snapshot->host.totals_count,
+    };
 
-    for (size_t i = 0; i < snapshot->process_count; i++) {
-        coverage.inexact += snapshot->processes[i]->inexact;
-        coverage.lost = add_saturating(coverage.lost, snapshot->processes[i]->lost);
-    }
+    for (size_t i = 0; i < snapshot->process_count; i++)
+        count_process(&coverage, snapshot->processes[i]);
     for (size_t i = 0; i < snapshot->ended_count; i++)
-        coverage.leaks += snapshot->ended[i]->buffers > 0;
+        coverage.leaks += snapshot->ended[i]->facts.buffers > 0;
+    for (size_t i = 0; i < snapshot->host.totals_count; i++)
+        coverage.totals_read += is_read(&snapshot->host.totals[i]);
     return coverage;
+}
+
+bool snapshot_is_incomplete(const struct snapshot *snapshot)
+{
+    const struct coverage *coverage = &snapshot->coverage;
+
+    return snapshot->error != 0 || snapshot->host_error != 0 || coverage->untracked > 0 || coverage->hidden > 0 ||
+           coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals;
 }
 
 /* The connection may be old, so the server's age is not what it said when it was made. */
@@ -114,26 +141,48 @@ static void describe_server(const struct tt_alloc_connection *connection, struct
     snapshot->uptime = snapshot->time > server.start_time ? snapshot->time - server.start_time : server.uptime;
 }
 
-int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, struct snapshot *ret)
+/* A tree of another host tells its own name and time. */
+static void read_host(const char *root, struct snapshot *snapshot)
 {
-    struct snapshot snapshot = {.time = wall_clock(), .path = path};
-    int r = 0;
-
-    gethostname(snapshot.host, sizeof(snapshot.host) - 1);
-    snapshot.error = connection ? fetch(connection, &snapshot) : error;
-    if (snapshot.error == 0) {
-        describe_server(connection, &snapshot);
-        r = index_all(&snapshot);
-        snapshot.coverage = r == 0 ? count_coverage(&snapshot) : (struct coverage){0};
-    }
-    if (r < 0)
-        snapshot_clear(&snapshot);
+    snapshot->host_error = host_read(root, HOST_ALL, &snapshot->host);
+    if (root && snapshot->host.time != 0)
+        snapshot->time = snapshot->host.time;
+    if (snapshot->host.name[0])
+        memcpy(snapshot->name, snapshot->host.name, sizeof(snapshot->name));
     else
-        *ret = snapshot;
-    return r;
+        gethostname(snapshot->name, sizeof(snapshot->name) - 1);
 }
 
-static size_t keep_processes(const struct tt_alloc_process **processes, size_t count, const struct filter *filter)
+static void drop_lists(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < sizeof(snapshot->lists) / sizeof(snapshot->lists[0]); i++)
+        snapshot->lists[i] = tt_alloc_list_free(snapshot->lists[i]);
+}
+
+/* The host comes last: who has just begun to report is not taken for one who does not. */
+int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root,
+                  struct snapshot *ret)
+{
+    struct snapshot snapshot = {.time = wall_clock(), .path = path};
+    int r;
+
+    snapshot.error = connection ? fetch(connection, &snapshot) : error;
+    if (snapshot_is_told(&snapshot))
+        describe_server(connection, &snapshot);
+    else
+        drop_lists(&snapshot);
+    read_host(root, &snapshot);
+    r = make_rows(&snapshot);
+    if (r < 0) {
+        snapshot_clear(&snapshot);
+        return r;
+    }
+    snapshot.coverage = count_coverage(&snapshot);
+    *ret = snapshot;
+    return 0;
+}
+
+static size_t keep_processes(const struct process_row **processes, size_t count, const struct filter *filter)
 {
     size_t kept = 0;
 
@@ -149,7 +198,7 @@ static void keep_devices(struct snapshot *snapshot, const struct filter *filter)
     size_t kept = 0;
 
     for (size_t i = 0; i < snapshot->device_count; i++) {
-        if (filter_has_device(filter, snapshot->devices[i]->device))
+        if (filter_has_device(filter, snapshot->devices[i]->facts.device))
             snapshot->devices[kept++] = snapshot->devices[i];
     }
     snapshot->device_count = kept;
@@ -157,7 +206,7 @@ static void keep_devices(struct snapshot *snapshot, const struct filter *filter)
 
 int snapshot_select(struct snapshot *snapshot, const struct filter *filter)
 {
-    const struct tt_alloc_process **leaks = calloc(snapshot->ended_count + 1, sizeof(struct tt_alloc_process *));
+    const struct process_row **leaks = calloc(snapshot->ended_count + 1, sizeof(*leaks));
 
     if (!leaks)
         return -ENOMEM;
@@ -169,7 +218,7 @@ int snapshot_select(struct snapshot *snapshot, const struct filter *filter)
     snapshot->leaks = leaks;
     snapshot->leak_count = 0;
     for (size_t i = 0; i < snapshot->ended_count; i++) {
-        if (count_buffers(snapshot->ended[i], filter) > 0)
+        if (count_buffers(&snapshot->ended[i]->facts, filter) > 0)
             leaks[snapshot->leak_count++] = snapshot->ended[i];
     }
     sort_processes(leaks, snapshot->leak_count, filter);
@@ -184,24 +233,26 @@ void snapshot_clear(struct snapshot *snapshot)
     free(snapshot->processes);
     free(snapshot->ended);
     free(snapshot->leaks);
-    for (size_t i = 0; i < sizeof(snapshot->lists) / sizeof(snapshot->lists[0]); i++)
-        tt_alloc_list_free(snapshot->lists[i]);
+    free(snapshot->ended_rows);
+    merged_clear(&snapshot->merged);
+    host_clear(&snapshot->host);
+    drop_lists(snapshot);
     *snapshot = (struct snapshot){0};
 }
 
 bool snapshot_has_device(const struct snapshot *snapshot, int32_t device)
 {
     for (size_t i = 0; i < snapshot->device_count; i++) {
-        if (snapshot->devices[i]->device == device)
+        if (snapshot->devices[i]->facts.device == device)
             return true;
     }
     return false;
 }
 
-static bool has_pid(const struct tt_alloc_process **processes, size_t count, int32_t pid)
+static bool has_pid(const struct process_row **processes, size_t count, int32_t pid)
 {
     for (size_t i = 0; i < count; i++) {
-        if (processes[i]->pid == pid)
+        if (processes[i]->facts.pid == pid)
             return true;
     }
     return false;

@@ -14,11 +14,14 @@
 /* Program, host, time, and how complete the picture is. Says so if the server cannot be asked. */
 int print_header(FILE *out, const struct snapshot *snapshot, const struct style *style);
 
-/* The whole default view: header, devices, processes, and a line if something was left behind. */
+/* The whole default view: header, devices, processes, remarks. */
 int print_overview(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
 
 int print_devices(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
 int print_processes(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+
+/* What the tables do not show, and what to do about it; nothing where all is well. */
+int print_remarks(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
 
 /* Ended processes that left buffers: a summary, then each. */
 int print_leaks(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);

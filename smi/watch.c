@@ -37,8 +37,9 @@ struct watcher {
 /* One sample over the connection, which is made if need be and given up if it failed. */
 static int sample(struct watcher *watcher, struct snapshot *ret)
 {
-    int error = watcher->connection ? 0 : tt_alloc_connect(watcher->options->socket, &watcher->connection);
-    int r = snapshot_take(watcher->connection, watcher->path, error, ret);
+    bool must_connect = watcher->path && !watcher->connection;
+    int error = must_connect ? tt_alloc_connect(watcher->path, &watcher->connection) : 0;
+    int r = snapshot_take(watcher->connection, watcher->path, error, watcher->options->root, ret);
 
     if (r == 0 && ret->error != 0)
         watcher->connection = tt_alloc_disconnect(watcher->connection);
@@ -81,6 +82,9 @@ static int draw(struct watcher *watcher, const struct snapshot *snapshot)
     FILE *out = open_memstream(&frame, &size);
     int r = out ? show(out, snapshot, watcher->options, &style) : -ENOMEM;
 
+    if (r == 0 && snapshot->error != 0 && !watcher->options->json)
+        r = style_line(out, &style, TINT_RED, "no answer at %s: %s; trying again", watcher->path,
+                       problem_reason(snapshot->error));
     if (out && fclose(out) != 0)
         r = -ENOMEM;
     if (r == 0)
@@ -94,7 +98,7 @@ static int turn(struct watcher *watcher)
     struct snapshot snapshot = {0};
     int r = sample(watcher, &snapshot);
 
-    if (r == 0 && snapshot.error == 0)
+    if (r == 0)
         r = snapshot_select(&snapshot, &watcher->options->filter);
     if (r == 0)
         r = draw(watcher, &snapshot);
@@ -114,7 +118,7 @@ int watch(const struct options *options)
 {
     struct watcher watcher = {
         .options = options,
-        .path = options->socket ? options->socket : snapshot_default_path(),
+        .path = snapshot_path(options->socket, options->root),
         .on_screen = terminal_is_stdout() && !options->json,
     };
     sigset_t resize;

@@ -9,6 +9,7 @@
 #include "smi/format.h"
 #include "smi/snapshot.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -173,12 +174,45 @@ static const struct tt_alloc_process sample_ended[] = {
     },
 };
 
+static struct device_row sample_device_rows[SAMPLE_COUNT(sample_devices)];
+static struct process_row sample_process_rows[SAMPLE_COUNT(sample_processes)];
+static struct process_row sample_ended_rows[SAMPLE_COUNT(sample_ended)];
+
+/* As the server tells of it. */
+static inline struct device_row sample_device_row(const struct tt_alloc_device *facts)
+{
+    return (struct device_row){
+        .facts = *facts, .is_told = true, .is_placed = true, .is_complete = true, .has_peaks = true};
+}
+
+static inline struct process_row sample_process_row(const struct tt_alloc_process *facts, enum tracking tracking)
+{
+    return (struct process_row){
+        .facts = *facts, .tracking = tracking, .has_uid = true, .is_complete = true, .has_peaks = true};
+}
+
+static inline void sample_fill(struct snapshot *sample)
+{
+    for (size_t i = 0; i < sample->device_count; i++) {
+        sample_device_rows[i] = sample_device_row(&sample_devices[i]);
+        sample->devices[i] = &sample_device_rows[i];
+    }
+    for (size_t i = 0; i < sample->process_count; i++) {
+        sample_process_rows[i] = sample_process_row(&sample_processes[i], TRACKING_REPORTING);
+        sample->processes[i] = &sample_process_rows[i];
+    }
+    for (size_t i = 0; i < sample->ended_count; i++) {
+        sample_ended_rows[i] = sample_process_row(&sample_ended[i], TRACKING_EXITED);
+        sample->ended[i] = &sample_ended_rows[i];
+    }
+}
+
 /* A sample of them all, selected. snapshot_clear() it. */
 static inline struct snapshot sample_make(const struct filter *filter)
 {
     struct snapshot sample = {
         .time = SAMPLE_TIME,
-        .host = "bh-lab-07",
+        .name = "bh-lab-07",
         .path = "/tmp/s.sock",
         .protocol_version = 1,
         .uptime = 274320 * SECOND,
@@ -186,18 +220,14 @@ static inline struct snapshot sample_make(const struct filter *filter)
         .device_count = SAMPLE_COUNT(sample_devices),
         .process_count = SAMPLE_COUNT(sample_processes),
         .ended_count = SAMPLE_COUNT(sample_ended),
+        .host = {.driver.error = -ENOENT, .devices_error = -ENOENT, .totals_error = -ENOENT},
     };
 
     sample.devices = calloc(sample.device_count, sizeof(*sample.devices));
     sample.processes = calloc(sample.process_count, sizeof(*sample.processes));
     sample.ended = calloc(sample.ended_count, sizeof(*sample.ended));
     assert_true(sample.devices && sample.processes && sample.ended);
-    for (size_t i = 0; i < sample.device_count; i++)
-        sample.devices[i] = &sample_devices[i];
-    for (size_t i = 0; i < sample.process_count; i++)
-        sample.processes[i] = &sample_processes[i];
-    for (size_t i = 0; i < sample.ended_count; i++)
-        sample.ended[i] = &sample_ended[i];
+    sample_fill(&sample);
     assert_int_equal(snapshot_select(&sample, filter), 0);
     return sample;
 }

@@ -27,49 +27,52 @@
 
 /* clang-format off */
 static const char overview_unlimited[] =
-    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  3 devices, 3 reporting, 1 inexact, 1 leak\n"
+    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  no driver  3 devices, 3 reporting, 1 inexact, 1 leak\n"
     "\n"
     "DEV  BOARD        PCI           DRAM                       TRACE  L1                       L1_SMALL  PEAK\n"
     "  0  n300         0000:09:00.0  #######---   8.4/11.4G  200/576M  ##--------  18.2/91.0M  900K/2.0M  8.8G\n"
     "  1  blackhole R  ?             ----------  612M/12.0G         -  ----------     0/93.0M          -  3.3G\n"
     "  7  ?            ?                             5.0M/?         -                     -/?          -  5.0M\n"
     "\n"
-    "  PID  USER        DEV  DRAM  TRACE     L1  L1_SMALL   BUFS  PEAK    AGE  COMMAND\n"
-    "41772  4000000000  0,1  8.5G   200M  18.2M      900K  1,478  9.2G  1h12m  /opt/python/bin/python serve.py --model llama-70b\n"
-    "51203  root        1    512M      -      0         -     80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
-    "    ?  root        -       -      -      -         -      0     -     2s  bad\\x1b[31m\\nname \\xff\\u202e\n"
+    "  PID  USER        DEV  STATE      DRAM  TRACE     L1  L1_SMALL   BUFS  PEAK    AGE  COMMAND\n"
+    "41772  4000000000  0,1  reporting  8.5G   200M  18.2M      900K  1,478  9.2G  1h12m  /opt/python/bin/python serve.py --model llama-70b\n"
+    "51203  root        1    reporting  512M      -      0         -     80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
+    "    ?  root        -    reporting     -      -      -         -      0     -     2s  bad\\x1b[31m\\nname \\xff\\u202e\n"
+    "49981  root        1    exited     256M      -      0         -      1  2.1G  2h12m  LEAK, gone 31s: python train.py\n"
     "~ inexact: reports were lost, these figures may be off\n"
     "\n"
     "! 256M of DRAM on device 1 belonged to a process that ended.   tt-smi leaks\n";
 
 static const char overview_120[] =
-    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  3 devices, 3 reporting, 1 inexact, 1 leak\n"
+    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  no driver  3 devices, 3 reporting, 1 inexact, 1 leak\n"
     "\n"
     "DEV  BOARD        PCI           DRAM                       TRACE  L1                       L1_SMALL  PEAK\n"
     "  0  n300         0000:09:00.0  ███████░░░   8.4/11.4G  200/576M  ██░░░░░░░░  18.2/91.0M  900K/2.0M  8.8G\n"
     "  1  blackhole R  ?             ░░░░░░░░░░  612M/12.0G         -  ░░░░░░░░░░     0/93.0M          -  3.3G\n"
     "  7  ?            ?                             5.0M/?         -                     -/?          -  5.0M\n"
     "\n"
-    "  PID  USER        DEV  DRAM  TRACE     L1  L1_SMALL   BUFS  PEAK    AGE  COMMAND\n"
-    "41772  4000000000  0,1  8.5G   200M  18.2M      900K  1,478  9.2G  1h12m  python serve.py --model llama-70b\n"
-    "51203  root        1    512M      -      0         -     80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
-    "    ?  root        -       -      -      -         -      0     -     2s  bad\\x1b[31m\\nname \\xff\\u202e\n"
+    "  PID  USER        DEV  STATE      DRAM  TRACE     L1  L1_SMALL   BUFS  PEAK    AGE  COMMAND\n"
+    "41772  4000000000  0,1  reporting  8.5G   200M  18.2M      900K  1,478  9.2G  1h12m  python serve.py --model llama-70b\n"
+    "51203  root        1    reporting  512M      -      0         -     80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
+    "    ?  root        -    reporting     -      -      -         -      0     -     2s  bad\\x1b[31m\\nname \\xff\\u202e\n"
+    "49981  root        1    exited     256M      -      0         -      1  2.1G  2h12m  LEAK, gone 31s: python train.py\n"
     "~ inexact: reports were lost, these figures may be off\n"
     "\n"
     "! 256M of DRAM on device 1 belonged to a process that ended.   tt-smi leaks\n";
 
 static const char overview_80[] =
-    "bh-lab-07  14:03:11  server up 3d04h  3 devices, 3 reporting, 1 inexact, 1 leak\n"
+    "14:03:11  server up 3d04h  no driver  3 devices, 3 reporting, 1 inexact, 1 leak\n"
     "\n"
     "DEV  BOARD        DRAM                  TRACE  L1                  L1_SMALL\n"
     "  0  n300         ####-   8.4/11.4G  200/576M  #----  18.2/91.0M  900K/2.0M\n"
     "  1  blackhole R  -----  612M/12.0G         -  -----     0/93.0M          -\n"
     "  7  ?                       5.0M/?         -                -/?          -\n"
     "\n"
-    "  PID  USER        DEV  DRAM  TRACE     L1  L1_SMALL   BUFS    AGE  COMMAND\n"
-    "41772  4000000000  0,1  8.5G   200M  18.2M      900K  1,478  1h12m  python serv~\n"
-    "51203  root        1    512M      -      0         -     80  4m00s  ~ pytest te~\n"
-    "    ?  root        -       -      -      -         -      0     2s  bad\\x1b[31m~\n"
+    "  PID  USER        DEV  STATE      DRAM  TRACE     L1  L1_SMALL    AGE  COMMAND\n"
+    "41772  4000000000  0,1  reporting  8.5G   200M  18.2M      900K  1h12m  python ~\n"
+    "51203  root        1    reporting  512M      -      0         -  4m00s  ~ pytes~\n"
+    "    ?  root        -    reporting     -      -      -         -     2s  bad\\x1b~\n"
+    "49981  root        1    exited     256M      -      0         -  2h12m  LEAK, g~\n"
     "~ inexact: reports were lost, these figures may be off\n"
     "\n"
     "! 256M of DRAM on device 1 belonged to a process that ended.   tt-smi leaks\n";
@@ -86,6 +89,7 @@ static const char overview_40[] =
     "41772  0,1  8.5G  18.2M  python serve.p~\n"
     "51203  1    512M      0  ~ pytest tests~\n"
     "    ?  -       -      -  bad\\x1b[31m\\nn~\n"
+    "49981  1    256M      0  LEAK, gone 31s~\n"
     "~ inexact: reports were lost, these fig~\n"
     "\n"
     "! 256M of DRAM on device 1 belonged to ~\n"
@@ -123,20 +127,21 @@ static const char exited_40[] =
     "49981       2.1G  256M DRAM  python tra~\n";
 
 static const char overview_of_device_1[] =
-    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  3 devices, 3 reporting, 1 inexact, 1 leak\n"
+    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  no driver  3 devices, 3 reporting, 1 inexact, 1 leak\n"
     "\n"
     "DEV  BOARD        DRAM                    TRACE  L1                   L1_SMALL  PEAK\n"
     "  1  blackhole R  ----------  612M/12.0G      -  ----------  0/93.0M         -  3.3G\n"
     "\n"
-    "  PID  USER        DEV  DRAM  TRACE  L1  L1_SMALL  BUFS  PEAK    AGE  COMMAND\n"
-    "51203  root        1    512M      -   0         -    80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
-    "41772  4000000000  1    100M      -   -         -     8  400M  1h12m  /opt/python/bin/python serve.py --model llama-70b\n"
+    "  PID  USER        DEV  STATE      DRAM  TRACE  L1  L1_SMALL  BUFS  PEAK    AGE  COMMAND\n"
+    "51203  root        1    reporting  512M      -   0         -    80  2.9G  4m00s  ~ pytest tests/ops -k conv\n"
+    "41772  4000000000  1    reporting  100M      -   -         -     8  400M  1h12m  /opt/python/bin/python serve.py --model llama-70b\n"
+    "49981  root        1    exited     256M      -   -         -     1  2.1G  2h12m  LEAK, gone 31s: python train.py\n"
     "~ inexact: reports were lost, these figures may be off\n"
     "\n"
     "! 256M of DRAM on device 1 belonged to a process that ended.   tt-smi leaks\n";
 
 static const char overview_of_l1[] =
-    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  3 devices, 3 reporting, 1 inexact, 1 leak\n"
+    "tt-smi " TT_ALLOC_VERSION "  bh-lab-07  14:03:11  server up 3d04h  no driver  3 devices, 3 reporting, 1 inexact, 1 leak\n"
     "\n"
     "DEV  BOARD        PCI           L1                       PEAK\n"
     "  0  n300         0000:09:00.0  ##--------  18.2/91.0M  18.2M\n"
@@ -235,12 +240,12 @@ static void test_filter_by_user_and_process(void **state)
 
     (void)state;
     assert_int_equal(sample.process_count, 1);
-    assert_int_equal(sample.processes[0]->pid, 41772);
+    assert_int_equal(sample.processes[0]->facts.pid, 41772);
     assert_int_equal(sample.leak_count, 0);
     snapshot_clear(&sample);
     sample = sample_make(&by_process);
     assert_int_equal(sample.process_count, 1);
-    assert_int_equal(sample.processes[0]->pid, 51203);
+    assert_int_equal(sample.processes[0]->facts.pid, 51203);
     snapshot_clear(&sample);
 }
 
@@ -339,13 +344,15 @@ static void test_an_unmade_table_is_an_error(void **state)
 
 static void test_nothing_to_show(void **state)
 {
-    struct snapshot sample = {.time = SAMPLE_TIME, .host = "h", .path = "/tmp/s.sock"};
+    struct snapshot sample = {.time = SAMPLE_TIME, .name = "h", .path = "/tmp/s.sock", .host.driver.error = -ENOENT};
     struct style style = {.width = 0};
     char *text = render(print_overview, &sample, &everything, style);
 
     (void)state;
-    assert_string_equal(text, "tt-smi " TT_ALLOC_VERSION "  h  14:03:11  server up 0s  0 devices, 0 reporting\n\n"
-                              "No device has been reported on yet.\n\nNo process reports buffers.\n");
+    assert_string_equal(text,
+                        "tt-smi " TT_ALLOC_VERSION "  h  14:03:11  server up 0s  no driver  0 devices, 0 reporting\n\n"
+                        "No device has been reported on yet.\n\nNo process reports buffers.\n\n"
+                        "! The driver of Tenstorrent devices is not loaded.   sudo modprobe tenstorrent\n");
     free(text);
     text = render(print_leaks, &sample, &everything, style);
     assert_string_equal(text, "No leaks: no process has ended.\n");
@@ -357,12 +364,14 @@ static void test_nothing_to_show(void **state)
 
 static void test_no_server(void **state)
 {
-    struct snapshot sample = {.time = SAMPLE_TIME, .host = "h", .path = "/tmp/s.sock", .error = -ECONNREFUSED};
+    struct snapshot sample = {
+        .time = SAMPLE_TIME, .name = "h", .path = "/tmp/s.sock", .error = -ECONNREFUSED, .host.driver.error = -EACCES};
     char *text = render(print_overview, &sample, &everything, (struct style){.width = 0});
 
     (void)state;
-    assert_string_equal(text, "tt-smi " TT_ALLOC_VERSION "  h  14:03:11  server not reachable, trying again\n"
-                              "no answer at /tmp/s.sock: nothing listens there\n");
+    assert_string_equal(text,
+                        "tt-smi " TT_ALLOC_VERSION "  h  14:03:11  server not reachable  driver unknown  0 devices\n\n"
+                        "No device is known.\n\nWhich processes use devices is not known.\n");
     free(text);
 }
 
@@ -375,7 +384,7 @@ static void test_seldom_regions_show_when_they_hold_something(void **state)
     };
     static const struct tt_alloc_process process = {
         .pid = 1, .comm = "a", .command = "a", .usage = usage, .usage_count = SAMPLE_COUNT(usage)};
-    const struct tt_alloc_process *processes[] = {&process};
+    const struct process_row row = sample_process_row(&process, TRACKING_REPORTING), *processes[] = {&row};
     struct snapshot sample = {.processes = processes, .process_count = 1};
     char *text = render(print_processes, &sample, &everything, (struct style){.width = 0});
 

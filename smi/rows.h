@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What tables have as lines: devices and processes, whoever told of them. The server knows buffers and peaks, but only
+ * of processes that report; the host knows boards, temperatures and who has a device open, and tt-metal's totals know
+ * bytes. A row carries the facts in the library's own structs, wherever they come from, so that one set of sums and
+ * filters serves all of them, and says beside them how much of them is known.
+ */
+
+#include "client/tt_alloc.h"
+#include "host/host.h"
+
+enum tracking {
+    TRACKING_REPORTING, /* to the server */
+    TRACKING_SHM_ONLY,  /* known from tt-metal's totals: bytes, but neither buffers nor peaks */
+    TRACKING_UNTRACKED, /* has a device open, and nothing tells of its memory */
+    TRACKING_EXITED,
+};
+
+/* In a table, and in JSON ("shm_only"). */
+const char *tracking_title(enum tracking tracking);
+const char *tracking_name(enum tracking tracking);
+
+/* One usage for each region and pool. */
+#define USAGE_MAX (TT_ALLOC_REGIONS + TT_ALLOC_POOLS)
+
+/* The bytes of one device in usages made from amounts, in no particular order. */
+struct made_usage {
+    struct tt_alloc_usage list[USAGE_MAX];
+    size_t count;
+};
+
+/* Adds what is known of the amounts. A CB of 0 says nothing, because tt-metal may not have counted it. */
+void made_usage_add(struct made_usage *made, int32_t device, const struct host_amount held[HOST_MEMORIES]);
+
+/* The region that tt-metal counts under this name. */
+uint32_t region_of_memory(enum host_memory memory);
+
+struct device_row {
+    struct tt_alloc_device facts;     /* usage leads to the server's list or to made.list */
+    const struct host_device *node;   /* NULL: it has none, or nobody knows which */
+    const struct host_totals *totals; /* tt-metal's of this chip; NULL: there are none */
+    struct made_usage made;
+    bool is_told;     /* the server knows it */
+    bool is_placed;   /* told, and on a chip of this host; or not told */
+    bool is_complete; /* a region without usage was never used; else it is not known */
+    bool has_peaks;
+    bool is_nominal; /* the sizes are those of the board's type */
+};
+
+struct process_row {
+    struct tt_alloc_process facts; /* usage leads to the server's list or to made */
+    enum tracking tracking;
+    const struct host_process *seen;       /* NULL: the host does not tell */
+    struct host_amount shm[HOST_MEMORIES]; /* by tt-metal's totals, over all devices */
+    struct tt_alloc_usage *made;           /* owned */
+    const int32_t *held;                   /* devices that it has open, ascending; lives as long as the snapshot */
+    size_t held_count;
+    bool has_uid;
+    bool is_complete; /* as of a device */
+    bool has_peaks;   /* and counts of buffers */
+};
+
+/*
+ * Numbers of devices. A chip that has no node of its own, the far one of an n300, is named after the node of its board,
+ * "0R"; one whose board is not known is "?". Their numbers are below 0.
+ */
+#define DEVICE_UNKNOWN INT32_MIN /* and the next 2^20 numbers */
+#define DEVICE_FAR_CHIPS 32      /* of one node; a Galaxy has 32 chips in all */
+
+/* index is below DEVICE_FAR_CHIPS. */
+int32_t device_remote_number(int32_t node, unsigned index);
+
+/* Where a number stands in a list: a far chip behind its node, unknown ones last. */
+int64_t device_rank(int32_t number);
+
+struct device_label {
+    char text[24];
+};
+
+struct device_label device_label(int32_t number);
+
+/* Of a row: "0?" for a number that only a process used, where it may be any chip of the host. */
+struct device_label device_row_label(const struct device_row *row);
+
+/* What tt-metal's totals have more (or less) than the server, of a process that both speak of. */
+struct difference {
+    bool known;
+    int64_t bytes;
+};
+
+struct difference process_difference(const struct process_row *row, enum host_memory memory);
+
+/* The largest of the differences, with its sign; 0 if there is none. */
+int64_t process_disagreement(const struct process_row *row);
