@@ -83,7 +83,7 @@ static int draw(struct watcher *watcher, const struct snapshot *snapshot)
     int r = out ? show(out, snapshot, watcher->options, &style) : -ENOMEM;
 
     if (r == 0 && snapshot->error != 0 && !watcher->options->json)
-        r = style_line(out, &style, TINT_RED, "no answer at %s: %s; trying again", watcher->path,
+        r = style_line(out, &style, TINT_RED, "server not reachable, trying again: no answer at %s, %s", watcher->path,
                        problem_reason(snapshot->error));
     if (out && fclose(out) != 0)
         r = -ENOMEM;

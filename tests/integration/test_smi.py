@@ -249,7 +249,7 @@ class OneShot(SmiTest):
     def test_devices_and_processes(self):
         serve = self.reporter(SERVE)
         text = self.smi().stdout
-        self.assertRegex(text, r"(?m)^tt-smi \S+  \S+  \d\d:\d\d:\d\d  server up \d+s  2 devices, 1 reporting$")
+        self.assertRegex(text, r"(?m)^tt-smi \S+  \S+  \d\d:\d\d:\d\d  server up \d+s  (?:no driver|driver \S+)  2 devices, 1 reporting$")
         self.assertRegex(text, r"(?m)^  0  n300   0000:09:00\.0  █░{9}  1\.0/11\.4G  200/576M  ░{10}  0/93\.0M +-  1\.2G$")
         self.assertRegex(text, r"(?m)^  1  n300   0000:0a:00\.0  █░{9}  1\.0/11\.4G  200/576M  ░{10}  -/93\.0M +-  1\.2G$")
         row = self.row(text, serve.pid)
