@@ -14,12 +14,13 @@
 
 #define HEX_DIGITS "0123456789abcdefABCDEF"
 #define ID_DIGITS 16
+#define NUMBER_CHARACTERS 20 /* the longest of 64 bits; what is longer may have been cut */
 
-struct host_text attribute_text(const struct host_root *root, const char *directory, const char *file)
+struct host_text attribute_text(const struct directory *directory, const char *file)
 {
     struct host_text text = {0};
 
-    text.error = host_root_read_line(root, text.text, sizeof(text.text), "%s/%s", directory, file);
+    text.error = directory_read_line(directory, file, text.text, sizeof(text.text));
     return text;
 }
 
@@ -29,7 +30,7 @@ static int parse_number(const char *text, int64_t *ret)
     char *end;
     long long value;
 
-    if (!isdigit((unsigned char)digits[0]))
+    if (!isdigit((unsigned char)digits[0]) || strlen(text) > NUMBER_CHARACTERS)
         return -EINVAL;
     errno = 0;
     value = strtoll(text, &end, 10);
@@ -39,9 +40,9 @@ static int parse_number(const char *text, int64_t *ret)
     return 0;
 }
 
-struct host_number attribute_number(const struct host_root *root, const char *directory, const char *file)
+struct host_number attribute_number(const struct directory *directory, const char *file)
 {
-    struct host_text text = attribute_text(root, directory, file);
+    struct host_text text = attribute_text(directory, file);
     struct host_number number = {.error = text.error};
 
     if (number.error == 0)
@@ -64,9 +65,9 @@ static int parse_id(const char *text, uint64_t *ret)
     return 0;
 }
 
-struct host_id attribute_id(const struct host_root *root, const char *directory, const char *file)
+struct host_id attribute_id(const struct directory *directory, const char *file)
 {
-    struct host_text text = attribute_text(root, directory, file);
+    struct host_text text = attribute_text(directory, file);
     struct host_id id = {.error = text.error};
 
     if (id.error == 0)

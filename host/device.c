@@ -16,7 +16,9 @@
 #include "host/attribute.h"
 #include "host/sensors.h"
 
+#define CLASS "sys/class/tenstorrent"
 #define ENTRY_PREFIX "tenstorrent!"
+#define PATH_SIZE 64
 #define UEVENT_BYTES 4096
 #define WORMHOLE_PCI_ID 0x401e
 #define BLACKHOLE_PCI_ID 0xb140
@@ -36,11 +38,6 @@ int32_t device_number(const char *entry)
     return number > INT32_MAX ? -1 : (int32_t)number;
 }
 
-void device_directory(int32_t number, char ret[DEVICE_DIRECTORY_SIZE])
-{
-    snprintf(ret, DEVICE_DIRECTORY_SIZE, "sys/class/tenstorrent/" ENTRY_PREFIX "%d", number);
-}
-
 /* "0000:09:00.0", where the domain may have up to eight digits. */
 static int parse_pci_address(const char *text, uint64_t *ret)
 {
@@ -58,11 +55,11 @@ static int parse_pci_address(const char *text, uint64_t *ret)
 }
 
 /* The address as the PCI device itself names it, for trees in which links were replaced by what they point to. */
-static int read_uevent_address(const struct host_root *root, const char *directory, uint64_t *ret)
+static int read_uevent_address(const struct host_root *root, const char *pci_path, uint64_t *ret)
 {
     static const char key[] = "PCI_SLOT_NAME=";
     char *uevent, *value;
-    int error = host_root_read(root, UEVENT_BYTES, &uevent, NULL, "%s/device/uevent", directory);
+    int error = host_root_read(root, UEVENT_BYTES, &uevent, NULL, "%s/uevent", pci_path);
 
     if (error < 0)
         return error;
@@ -76,18 +73,18 @@ static int read_uevent_address(const struct host_root *root, const char *directo
     return error;
 }
 
-static struct host_id read_pci_address(const struct host_root *root, const char *directory)
+static struct host_id read_pci_address(const struct host_root *root, const char *pci_path)
 {
     struct host_id address = {0};
     char target[PATH_MAX];
-    const char *name;
+    const char *slash;
 
-    address.error = host_root_read_link(root, target, sizeof(target), "%s/device", directory);
-    if (address.error == -EINVAL) {
-        address.error = read_uevent_address(root, directory, &address.value);
+    address.error = host_root_read_link(root, target, sizeof(target), "%s", pci_path);
+    if (address.error == -EINVAL) { /* it is no link */
+        address.error = read_uevent_address(root, pci_path, &address.value);
     } else if (address.error == 0) {
-        name = strrchr(target, '/');
-        address.error = parse_pci_address(name ? name + 1 : target, &address.value);
+        slash = strrchr(target, '/');
+        address.error = parse_pci_address(slash ? slash + 1 : target, &address.value);
     }
     return address;
 }
@@ -99,21 +96,35 @@ static const char *arch_by_pci_id(struct host_id id)
     return id.value == WORMHOLE_PCI_ID ? "wormhole_b0" : id.value == BLACKHOLE_PCI_ID ? "blackhole" : NULL;
 }
 
-void device_read_identity(const struct host_root *root, int32_t number, struct host_device *ret)
+static void read_identity(const struct directory *class_entry, const struct directory *pci, struct host_device *device)
+{
+    device->card_type = attribute_text(class_entry, "tt_card_type");
+    if (device->card_type.error == 0)
+        device->card = host_card_by_type(device->card_type.text);
+    device->asic_id = attribute_id(class_entry, "tt_asic_id");
+    device->board_id = attribute_id(class_entry, "tt_serial");
+    device->pci_address = read_pci_address(pci->root, pci->path);
+    device->arch = arch_by_pci_id(attribute_id(pci, "device"));
+    if (!device->arch && device->card)
+        device->arch = device->card->arch;
+}
+
+void device_read(const struct host_root *root, int32_t number, unsigned parts, struct host_device *ret)
 {
     struct host_device device = {.number = number, .holders_error = -ENOENT};
-    char directory[DEVICE_DIRECTORY_SIZE];
+    char class_path[PATH_SIZE], pci_path[PATH_SIZE];
+    struct directory class_entry, pci;
 
-    device_directory(number, directory);
-    device.card_type = attribute_text(root, directory, "tt_card_type");
-    if (device.card_type.error == 0)
-        device.card = host_card_by_type(device.card_type.text);
-    device.arch = arch_by_pci_id(attribute_id(root, directory, "device/device"));
-    if (!device.arch && device.card)
-        device.arch = device.card->arch;
-    device.pci_address = read_pci_address(root, directory);
-    device.asic_id = attribute_id(root, directory, "tt_asic_id");
-    device.board_id = attribute_id(root, directory, "tt_serial");
-    sensors_forget(&device);
+    snprintf(class_path, sizeof(class_path), CLASS "/" ENTRY_PREFIX "%d", number);
+    snprintf(pci_path, sizeof(pci_path), CLASS "/" ENTRY_PREFIX "%d/device", number);
+    class_entry = directory_open(root, class_path);
+    pci = directory_open(root, pci_path);
+    read_identity(&class_entry, &pci, &device);
+    if (parts & HOST_SENSORS)
+        sensors_read(&class_entry, &pci, &device);
+    else
+        sensors_forget(&device);
+    directory_close(&pci);
+    directory_close(&class_entry);
     *ret = device;
 }

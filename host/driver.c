@@ -7,7 +7,6 @@
  */
 
 #include "host/driver.h"
-#include "host/attribute.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -44,14 +43,15 @@ static uint64_t parse_seconds(const char *text)
 
 static uint64_t read_boot_time(const struct host_root *root)
 {
+    static const char key[] = "btime ";
     uint64_t boot_time = 0;
-    char *stat, *line;
+    char *stat;
 
     if (host_root_read(root, STAT_BYTES, &stat, NULL, "proc/stat") < 0)
         return 0;
-    line = strstr(stat, "\nbtime ");
-    if (line)
-        boot_time = parse_seconds(line + strlen("\nbtime "));
+    for (const char *line = stat; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+        if (strncmp(line, key, strlen(key)) == 0)
+            boot_time = parse_seconds(line + strlen(key));
     free(stat);
     return boot_time;
 }
@@ -86,5 +86,8 @@ void driver_read_host(const struct host_root *root, struct host *host)
 
 struct host_text driver_read_version(const struct host_root *root)
 {
-    return attribute_text(root, "sys/module/tenstorrent", "version");
+    struct host_text version = {0};
+
+    version.error = host_root_read_line(root, version.text, sizeof(version.text), "sys/module/tenstorrent/version");
+    return version;
 }

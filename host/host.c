@@ -15,7 +15,6 @@
 #include "host/holders.h"
 #include "host/process.h"
 #include "host/root.h"
-#include "host/sensors.h"
 #include "host/totals.h"
 
 #define CLASS "sys/class/tenstorrent"
@@ -39,25 +38,25 @@ static bool parts_make_sense(unsigned parts)
     return true;
 }
 
-static int add_devices(const struct host_root *root, char *const *entries, struct host *host)
+static int add_devices(const struct host_root *root, unsigned parts, char *const *entries, struct host *host)
 {
     size_t count = 0;
 
-    while (entries[count])
-        count++;
+    for (char *const *entry = entries; *entry; entry++)
+        count += device_number(*entry) >= 0;
     host->devices = calloc(count + 1, sizeof(host->devices[0]));
     if (!host->devices)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        int32_t number = device_number(entries[i]);
+    for (char *const *entry = entries; *entry; entry++) { /* sorted as the numbers are */
+        int32_t number = device_number(*entry);
 
-        if (number >= 0) /* sorted as numbers, because the names are */
-            device_read_identity(root, number, &host->devices[host->device_count++]);
+        if (number >= 0)
+            device_read(root, number, parts, &host->devices[host->device_count++]);
     }
     return 0;
 }
 
-static int read_devices(const struct host_root *root, struct host *host)
+static int read_devices(const struct host_root *root, unsigned parts, struct host *host)
 {
     char **entries;
     int error = host_root_list(root, &entries, CLASS);
@@ -65,7 +64,7 @@ static int read_devices(const struct host_root *root, struct host *host)
     host->devices_error = error;
     if (error < 0)
         return error == -ENOMEM ? error : 0;
-    error = add_devices(root, entries, host);
+    error = add_devices(root, parts, entries, host);
     host_root_free_names(entries);
     return error;
 }
@@ -86,11 +85,8 @@ static int read_parts(const struct host_root *root, unsigned parts, struct host 
     driver_read_host(root, host);
     if (parts & HOST_IDENTITY) {
         host->driver = driver_read_version(root);
-        error = read_devices(root, host);
+        error = read_devices(root, parts, host);
     }
-    if (error == 0 && (parts & HOST_SENSORS))
-        for (size_t i = 0; i < host->device_count; i++)
-            sensors_read(root, &host->devices[i]);
     if (error == 0 && (parts & HOST_HOLDERS))
         error = read_holders(root, host);
     if (error == 0 && (parts & HOST_HOLDERS))

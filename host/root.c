@@ -63,11 +63,10 @@ static int read_link(const struct host_root *root, const char *path, char *ret, 
     if (fd < 0)
         return fd;
     length = readlinkat(fd, "", target, sizeof(target) - 1);
-    if (length < 0)
-        error = errno == ENOENT ? -EINVAL : -errno; /* ENOENT: it is no link */
+    error = length < 0 ? -errno : 0;
     close(fd);
-    if (error < 0)
-        return error;
+    if (length < 0)
+        return error == -ENOENT ? -EINVAL : error; /* ENOENT: it is no link */
 
     target[length] = '\0';
     if (!root->is_live && target[0] == '!')
@@ -136,6 +135,18 @@ int host_root_open_at(const struct host_root *root, int *ret, const char *path, 
     error = host_root_vopen_at(root, ret, path, arguments);
     va_end(arguments);
     return error;
+}
+
+int host_root_find_directory(const struct host_root *root, int *ret, const char *path)
+{
+    int fd = locate(root, path, O_DIRECTORY);
+
+    if (fd == -ENOENT)
+        return why_not_found(root, path);
+    if (fd < 0)
+        return fd;
+    *ret = fd;
+    return 0;
 }
 
 static bool is_root_of_all(int fd)

@@ -34,6 +34,9 @@ int host_root_read(const struct host_root *root, size_t most, char **ret, size_t
 int host_root_read_line(const struct host_root *root, char *ret, size_t size, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same of a file that is open. */
+int host_root_line_of(int fd, char *ret, size_t size);
+
 /* Where a symbolic link points, cut to size - 1 bytes. */
 int host_root_read_link(const struct host_root *root, char *ret, size_t size, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
@@ -51,3 +54,6 @@ int host_root_open_at(const struct host_root *root, int *ret, const char *path, 
     __attribute__((format(printf, 3, 4)));
 int host_root_vopen_at(const struct host_root *root, int *ret, const char *path, va_list arguments)
     __attribute__((format(printf, 3, 0)));
+
+/* A descriptor that names a directory, to open what is in it. */
+int host_root_find_directory(const struct host_root *root, int *ret, const char *path);

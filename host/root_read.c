@@ -114,9 +114,22 @@ static char *trim(char *text)
     return text;
 }
 
-int host_root_read_line(const struct host_root *root, char *ret, size_t size, const char *path, ...)
+int host_root_line_of(int fd, char *ret, size_t size)
 {
     char buffer[LINE_BYTES], *line;
+    int error = read_line(fd, buffer, sizeof(buffer));
+
+    if (error < 0)
+        return error;
+    line = trim(buffer);
+    if (!line[0])
+        return -ENODATA;
+    snprintf(ret, size, "%s", line);
+    return 0;
+}
+
+int host_root_read_line(const struct host_root *root, char *ret, size_t size, const char *path, ...)
+{
     va_list arguments;
     int error, fd;
 
@@ -125,16 +138,9 @@ int host_root_read_line(const struct host_root *root, char *ret, size_t size, co
     va_end(arguments);
     if (error < 0)
         return error;
-    error = read_line(fd, buffer, sizeof(buffer));
+    error = host_root_line_of(fd, ret, size);
     close(fd);
-    if (error < 0)
-        return error;
-
-    line = trim(buffer);
-    if (!line[0])
-        return -ENODATA;
-    snprintf(ret, size, "%s", line);
-    return 0;
+    return error;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -11,15 +11,15 @@
 #include "host/sensors.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "host/attribute.h"
-#include "host/device.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define DIRECTORY_SIZE 384
+#define HWMON_PATH_SIZE (2 * NAME_MAX)
 #define LINK_WIDTH_MAX 32
 
 struct field {
@@ -84,25 +84,25 @@ static void set_texts(struct host_device *device, const struct field *fields, si
         *text_at(device, &fields[i]) = (struct host_text){.error = error};
 }
 
-static void read_numbers(const struct host_root *root, const char *directory, struct host_device *device,
-                         const struct field *fields, size_t count)
+static void read_numbers(const struct directory *directory, struct host_device *device, const struct field *fields,
+                         size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        *number_at(device, &fields[i]) = attribute_number(root, directory, fields[i].file);
+        *number_at(device, &fields[i]) = attribute_number(directory, fields[i].file);
 }
 
-static void read_texts(const struct host_root *root, const char *directory, struct host_device *device,
-                       const struct field *fields, size_t count)
+static void read_texts(const struct directory *directory, struct host_device *device, const struct field *fields,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        *text_at(device, &fields[i]) = attribute_text(root, directory, fields[i].file);
+        *text_at(device, &fields[i]) = attribute_text(directory, fields[i].file);
 }
 
 /* The kernel says a width of 0 or 63, and "Unknown", for a link that does not answer. */
-static void read_link(const struct host_root *root, const char *directory, struct host_device *device)
+static void read_link(const struct directory *directory, struct host_device *device)
 {
-    read_numbers(root, directory, device, link_widths, COUNT(link_widths));
-    read_texts(root, directory, device, link_speeds, COUNT(link_speeds));
+    read_numbers(directory, device, link_widths, COUNT(link_widths));
+    read_texts(directory, device, link_speeds, COUNT(link_speeds));
     for (size_t i = 0; i < COUNT(link_widths); i++) {
         struct host_number *width = number_at(device, &link_widths[i]);
 
@@ -117,30 +117,35 @@ static void read_link(const struct host_root *root, const char *directory, struc
     }
 }
 
-static bool is_ours(const struct host_root *root, const char *directory)
+static bool is_ours(const struct directory *hwmon)
 {
-    struct host_text name = attribute_text(root, directory, "name");
+    struct host_text name = attribute_text(hwmon, "name");
 
     return name.error == 0 && (strcmp(name.text, "wormhole") == 0 || strcmp(name.text, "blackhole") == 0);
 }
 
-static int find_hwmon(const struct host_root *root, const char *pci_directory, char ret[DIRECTORY_SIZE])
+static void read_hwmon(const struct directory *pci, struct host_device *device)
 {
-    char directory[DIRECTORY_SIZE], **names;
-    int error = host_root_list(root, &names, "%s/hwmon", pci_directory);
+    char **names;
+    bool found = false;
+    int error = host_root_list(pci->root, &names, "%s/hwmon", pci->path);
 
-    if (error < 0)
-        return error;
-    error = -ENOENT;
-    for (char **name = names; *name && error < 0; name++) {
-        snprintf(directory, sizeof(directory), "%s/hwmon/%s", pci_directory, *name);
-        if (is_ours(root, directory)) {
-            memcpy(ret, directory, sizeof(directory));
-            error = 0;
-        }
+    if (error < 0) {
+        set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), error);
+        return;
+    }
+    for (char **name = names; *name && !found; name++) {
+        char path[HWMON_PATH_SIZE];
+        struct directory hwmon;
+
+        snprintf(path, sizeof(path), "%s/hwmon/%s", pci->path, *name);
+        hwmon = directory_open(pci->root, path);
+        found = is_ours(&hwmon);
+        if (found)
+            read_numbers(&hwmon, device, hwmon_numbers, COUNT(hwmon_numbers));
+        directory_close(&hwmon);
     }
     host_root_free_names(names);
-    return error;
 }
 
 void sensors_forget(struct host_device *device)
@@ -152,20 +157,10 @@ void sensors_forget(struct host_device *device)
     set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), -ENOENT);
 }
 
-void sensors_read(const struct host_root *root, struct host_device *device)
+void sensors_read(const struct directory *class_entry, const struct directory *pci, struct host_device *device)
 {
-    char class_directory[DEVICE_DIRECTORY_SIZE], pci_directory[DEVICE_DIRECTORY_SIZE + 8], hwmon[DIRECTORY_SIZE];
-    int error;
-
-    device_directory(device->number, class_directory);
-    snprintf(pci_directory, sizeof(pci_directory), "%s/device", class_directory);
-    read_numbers(root, class_directory, device, class_numbers, COUNT(class_numbers));
-    read_texts(root, class_directory, device, class_texts, COUNT(class_texts));
-    read_link(root, pci_directory, device);
-
-    error = find_hwmon(root, pci_directory, hwmon);
-    if (error < 0)
-        set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), error);
-    else
-        read_numbers(root, hwmon, device, hwmon_numbers, COUNT(hwmon_numbers));
+    read_numbers(class_entry, device, class_numbers, COUNT(class_numbers));
+    read_texts(class_entry, device, class_texts, COUNT(class_texts));
+    read_link(pci, device);
+    read_hwmon(pci, device);
 }
