@@ -120,10 +120,9 @@ void device_read(const struct host_root *root, int32_t number, unsigned parts, s
     class_entry = directory_open(root, class_path);
     pci = directory_open(root, pci_path);
     read_identity(&class_entry, &pci, &device);
+    sensors_forget(&device);
     if (parts & HOST_SENSORS)
         sensors_read(&class_entry, &pci, &device);
-    else
-        sensors_forget(&device);
     directory_close(&pci);
     directory_close(&class_entry);
     *ret = device;

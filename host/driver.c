@@ -36,7 +36,7 @@ static uint64_t parse_seconds(const char *text)
         return 0;
     seconds = strtoull(text, &end, 10);
     if (*end == '.')
-        for (end++; isdigit((unsigned char)*end) && unit > 1; end++)
+        for (end++; isdigit((unsigned char)*end); end++)
             fraction += (uint64_t)(*end - '0') * (unit /= 10);
     return seconds > SECONDS_MAX || (*end && !isspace((unsigned char)*end)) ? 0 : seconds * SECOND + fraction;
 }
