@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/*
+ * One device, by its entry in the driver's class in sysfs and the PCI device behind it.
+ */
+
 #include "host/host.h"
 #include "host/root.h"
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/*
+ * What there is once per host, and not per device.
+ */
+
 #include "host/host.h"
 #include "host/root.h"
 

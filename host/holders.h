@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/*
+ * The processes that have a device open.
+ */
+
 #include "host/host.h"
 #include "host/root.h"
 

@@ -180,7 +180,7 @@ struct host_totals {
     int32_t device; /* its number; -1 unless joined */
 };
 
-/* Parts to read. Each costs only what it says. */
+/* Parts to read. Each costs only what it says. What was not asked for is empty, and its error is -ENOENT. */
 #define HOST_IDENTITY (1U << 0) /* the driver; devices with card, PCI address, ids */
 #define HOST_SENSORS (1U << 1)  /* clocks, firmware, hwmon, link; needs IDENTITY */
 #define HOST_HOLDERS (1U << 2)  /* who has a device open, and these processes; needs IDENTITY */
@@ -189,7 +189,7 @@ struct host_totals {
 
 struct host {
     char name[65];
-    uint64_t time;      /* ns since 1970, by the tree's own clock (/proc/stat, /proc/uptime); 0 not known */
+    uint64_t time;      /* ns since 1970; a tree's own, by its /proc/stat and /proc/uptime; 0 not known */
     uint64_t boot_time; /* the same */
 
     struct host_text driver;     /* version of the kernel module; -ENOENT: it is not loaded */

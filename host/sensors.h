@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+/*
+ * What a device measures while it runs.
+ */
+
 #include "host/directory.h"
 #include "host/host.h"
 

@@ -462,6 +462,28 @@ static void test_numbers_that_are_none(void **state)
     tree_close(&tree);
 }
 
+static void test_what_is_no_file(void **state)
+{
+    struct tree tree = open_tree(1);
+    struct host host;
+
+    (void)state;
+    tree_remove(&tree, ENTRY "tt_aiclk");
+    tree_make_fifo(&tree, ENTRY "tt_aiclk");
+    tree_remove(&tree, ENTRY "tt_axiclk");
+    tree_mkdir(&tree, ENTRY "tt_axiclk");
+    tree_remove(&tree, ENTRY "device");
+    tree_make_fifo(&tree, ENTRY "device");
+    host = read_host(&tree);
+    assert_int_equal(host.devices[0].aiclk.error, -EINVAL);
+    assert_int_equal(host.devices[0].axiclk.error, -EINVAL);
+    assert_int_equal(host.devices[0].pci_address.error, -ENOTDIR);
+    assert_int_equal(host.devices[0].link_width.error, -ENOTDIR);
+    assert_number(host.devices[0].arcclk, 540);
+    host_clear(&host);
+    tree_close(&tree);
+}
+
 static void test_ids(void **state)
 {
     static const struct {
@@ -712,6 +734,7 @@ int main(void)
         FIXTURE(test_a_device_in_reset),
         FIXTURE(test_a_device_of_which_only_the_name_is_left),
         FIXTURE(test_numbers_that_are_none),
+        FIXTURE(test_what_is_no_file),
         FIXTURE(test_ids),
         FIXTURE(test_links_that_do_not_answer),
         FIXTURE(test_files_of_megabytes),

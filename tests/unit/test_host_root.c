@@ -100,6 +100,8 @@ static void test_the_live_root_by_its_names(void **state)
         assert_true(root.is_live);
         assert_int_equal(host_root_read_line(&root, line, sizeof(line), "proc/self/root/proc/%d/stat", getpid()), 0);
         assert_int_equal(atoi(line), getpid());
+        assert_int_equal(host_root_read_link(&root, line, sizeof(line), "proc/self/ns/pid"), 0);
+        assert_int_equal(strncmp(line, "pid:[", 5), 0);
         host_root_close(&root);
         host_root_close(&root);
     }
@@ -304,6 +306,27 @@ static void test_opening_files_and_directories(void **state)
     place_close(&place);
 }
 
+static void test_finding_directories(void **state)
+{
+    struct place place = place_open();
+    int fd = -77, file;
+
+    (void)state;
+    tree_write(&place.tree, "a/file", "x");
+    tree_link(&place.tree, "link", "/a");
+    tree_link(&place.tree, "gone", "!ENODEV");
+    assert_int_equal(host_root_find_directory(&place.root, &fd, "a/file"), -ENOTDIR);
+    assert_int_equal(host_root_find_directory(&place.root, &fd, "nothing"), -ENOENT);
+    assert_int_equal(host_root_find_directory(&place.root, &fd, "gone"), -ENODEV);
+    assert_int_equal(fd, -77);
+    assert_int_equal(host_root_find_directory(&place.root, &fd, "link"), 0);
+    file = openat(fd, "file", O_RDONLY | O_CLOEXEC);
+    assert_true(file >= 0);
+    close(file);
+    close(fd);
+    place_close(&place);
+}
+
 static void test_names_are_sorted_as_people_count(void **state)
 {
     static const char *const expected[] = {"x!1", "x!2", "x!10", "y"};
@@ -369,6 +392,7 @@ int main(void)
         FIXTURE(test_reading_links),
         FIXTURE(test_what_is_no_file_is_not_opened),
         FIXTURE(test_opening_files_and_directories),
+        FIXTURE(test_finding_directories),
         FIXTURE(test_names_are_sorted_as_people_count),
         FIXTURE(test_directories_empty_large_and_none),
     };
