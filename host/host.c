@@ -16,6 +16,7 @@
 #include "host/process.h"
 #include "host/root.h"
 #include "host/totals.h"
+#include "host/totals_parse.h"
 
 #define CLASS "sys/class/tenstorrent"
 
@@ -78,6 +79,13 @@ static int read_holders(const struct host_root *root, struct host *host)
     return error;
 }
 
+static int read_totals(const struct host_root *root, struct host *host)
+{
+    int error = host_totals_read(root, host);
+
+    return error < 0 ? error : host_processes_read(root, host); /* those of the slots as well */
+}
+
 static int read_parts(const struct host_root *root, unsigned parts, struct host *host)
 {
     int error = 0;
@@ -92,7 +100,7 @@ static int read_parts(const struct host_root *root, unsigned parts, struct host 
     if (error == 0 && (parts & HOST_HOLDERS))
         error = host_processes_read(root, host);
     if (error == 0 && (parts & HOST_TOTALS))
-        error = host_totals_read(root, host);
+        error = read_totals(root, host);
     return error;
 }
 
@@ -117,26 +125,6 @@ int host_read(const char *root_path, unsigned parts, struct host *ret)
     return 0;
 }
 
-static void free_totals(struct host_totals *totals, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(totals[i].path);
-        free(totals[i].slots);
-        free(totals[i].chips);
-    }
-    free(totals);
-}
-
-static void free_processes(struct host_process *processes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(processes[i].command);
-        free(processes[i].cgroup);
-        free(processes[i].container);
-    }
-    free(processes);
-}
-
 void host_clear(struct host *host)
 {
     if (!host)
@@ -144,8 +132,12 @@ void host_clear(struct host *host)
     for (size_t i = 0; i < host->device_count; i++)
         free(host->devices[i].holders);
     free(host->devices);
-    free_totals(host->totals, host->totals_count);
-    free_processes(host->processes, host->process_count);
+    for (size_t i = 0; i < host->totals_count; i++)
+        host_totals_done(&host->totals[i]);
+    free(host->totals);
+    for (size_t i = 0; i < host->process_count; i++)
+        host_process_done(&host->processes[i]);
+    free(host->processes);
     *host = (struct host){0};
 }
 
