@@ -52,17 +52,33 @@ static struct host_slot to_slot(const struct totals_slot *slot)
     return ret;
 }
 
+static struct totals_slot take_slot(const uint8_t *data, size_t index)
+{
+    struct totals_slot slot;
+
+    memcpy(&slot, data + offsetof(struct totals_file, slots) + index * sizeof(slot), sizeof(slot));
+    return slot;
+}
+
+static size_t count_slots(const uint8_t *data)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < TOTALS_SLOTS; i++)
+        count += take_slot(data, i).pid > 0;
+    return count;
+}
+
 static int read_slots(const uint8_t *data, struct host_slot **ret, size_t *ret_count)
 {
-    struct host_slot *slots = calloc(TOTALS_SLOTS, sizeof(*slots));
+    struct host_slot *slots = calloc(count_slots(data) + 1, sizeof(*slots));
     size_t count = 0;
 
     if (!slots)
         return -ENOMEM;
     for (size_t i = 0; i < TOTALS_SLOTS; i++) {
-        struct totals_slot slot;
+        struct totals_slot slot = take_slot(data, i);
 
-        memcpy(&slot, data + offsetof(struct totals_file, slots) + i * sizeof(slot), sizeof(slot));
         if (slot.pid > 0)
             slots[count++] = to_slot(&slot);
     }

@@ -251,14 +251,6 @@ static void test_sums_that_do_not_fit_are_not_known(void **state)
     assert_int_equal(sum[4].bytes, 5);
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 static void assert_sane(const struct host_totals *totals)
 {
     assert_true(totals->slot_count <= 64);
@@ -273,7 +265,7 @@ static void assert_sane(const struct host_totals *totals)
 
 static void test_random_bytes(void **state)
 {
-    uint64_t random = 0x1234567;
+    struct fixture_random random = {0x1234567};
     struct region region;
     unsigned fine = 0;
 
@@ -282,11 +274,11 @@ static void test_random_bytes(void **state)
         struct host_totals totals;
 
         for (size_t i = 0; i < REGION_SIZE; i += 8)
-            region_put_64(&region, i, next_random(&random));
-        region_put_32(&region, 0, (uint32_t)(next_random(&random) % 6));
+            region_put_64(&region, i, fixture_random(&random));
+        region_put_32(&region, 0, (uint32_t)fixture_below(&random, 6));
         if (round % 2)
             region_put_32(&region, 8536, REGION_READY);
-        totals = parse(region.bytes, round % 5 ? sizeof(region.bytes) : next_random(&random) % REGION_SIZE);
+        totals = parse(region.bytes, round % 5 ? sizeof(region.bytes) : fixture_below(&random, REGION_SIZE));
         assert_sane(&totals);
         fine += totals.state == HOST_TOTALS_OK;
         host_totals_done(&totals);
