@@ -45,6 +45,14 @@ static const struct host_device *find_sole(const struct host *host, const bool *
     return sole;
 }
 
+static bool is_empty(const struct host *host, const bool *set)
+{
+    for (size_t i = 0; i < host->device_count; i++)
+        if (set[i])
+            return false;
+    return true;
+}
+
 /* Those that it may be by its id; all, if the id matches none. Returns how many match. */
 static size_t match_id(const struct host *host, uint64_t id, bool *ret_set)
 {
@@ -118,7 +126,8 @@ static void join_one(const struct host_root *root, const struct host *host, stru
         return;
     set_join(totals, HOST_JOIN_PROCESS, find_sole(host, set));
     if (totals->join == HOST_JOIN_NONE) {
-        match_id(host, totals->id, set);
+        if (is_empty(host, set)) /* older drivers do not tell who holds what */
+            match_id(host, totals->id, set);
         keep_locked(root, host, totals, set);
         set_join(totals, HOST_JOIN_LOCK, find_sole(host, set));
     }

@@ -21,12 +21,26 @@
 #include <unistd.h>
 
 #define MOUNTS_MAX (1U << 20)
+#define TRIES 8 /* openat2() gives up when something is being renamed */
 
 static int open_path(int directory, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC), .resolve = resolve};
-    int fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+    int fd = -1;
 
+    for (int i = 0; i < TRIES && (i == 0 || (fd < 0 && errno == EAGAIN)); i++)
+        fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+    return fd < 0 ? -errno : fd;
+}
+
+/* In the host's own directory also where the kernel is too old for openat2(). */
+static int open_name(const struct host_shm *shm, const char *name)
+{
+    int fd;
+
+    if (shm->through_pid != 0)
+        return open_path(shm->fd, name, O_NOFOLLOW, RESOLVE_NO_XDEV | RESOLVE_BENEATH);
+    fd = openat(shm->fd, name, O_NOFOLLOW | O_PATH | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -164,7 +178,7 @@ static int why_not_regular(const struct host_shm *shm, const char *name)
 int host_shm_open_file(const struct host_shm *shm, const char *name, int *ret)
 {
     struct stat status;
-    int file, path = open_path(shm->fd, name, O_NOFOLLOW, RESOLVE_NO_XDEV | RESOLVE_BENEATH);
+    int file, path = open_name(shm, name);
 
     if (path < 0)
         return path;

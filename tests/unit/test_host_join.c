@@ -290,6 +290,9 @@ static void test_lock_after_process(void **state)
     add_lock(&scene, "dev/shm", 0, 3000, TAG);
     join(&scene);
     assert_join(&scene, 0, HOST_JOIN_LOCK, 0);
+    add_lock(&scene, "dev/shm", 20, 3000, TAG); /* left behind: it does not have 20 open */
+    join(&scene);
+    assert_join(&scene, 0, HOST_JOIN_LOCK, 0);
     add_file(&scene, 6, 4000, 0); /* and which of the two chips is it? */
     join(&scene);
     assert_join(&scene, 0, HOST_JOIN_NONE, -1);

@@ -604,6 +604,31 @@ static void test_only_a_tmpfs_is_looked_into(void **state)
     alive_stop(&child);
 }
 
+static void make_flood(void *context)
+{
+    (void)context;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("shm", "/dev/shm", "tmpfs", 0, NULL) < 0)
+        _exit(1);
+    for (int i = 0; i < 66000; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "/dev/shm/%d", i);
+        if (mknod(name, S_IFREG | 0600, 0) < 0)
+            _exit(1);
+    }
+}
+
+static void test_a_flooded_container(void **state)
+{
+    struct alive child = start_container(make_flood);
+    struct host host = read_real_host(child.pid);
+
+    (void)state;
+    assert_int_equal(host.totals_error, -EOVERFLOW);
+    host_clear(&host);
+    alive_stop(&child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -622,6 +647,7 @@ int main(void)
         FIXTURE(test_a_busy_writer),
         FIXTURE(test_a_real_container),
         FIXTURE(test_only_a_tmpfs_is_looked_into),
+        FIXTURE(test_a_flooded_container),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
