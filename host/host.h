@@ -124,7 +124,7 @@ enum host_slot_state {
     HOST_SLOT_LIVE,       /* its process exists, and is the one that wrote it */
     HOST_SLOT_GONE,       /* no such process: what it says is phantom */
     HOST_SLOT_REUSED,     /* another process has its PID now: phantom as well */
-    HOST_SLOT_UNVERIFIED, /* of a PID namespace that we cannot look into */
+    HOST_SLOT_UNVERIFIED, /* it may live: of a PID namespace that we cannot look into, or two may be it */
 };
 
 struct host_slot {
@@ -197,7 +197,7 @@ struct host {
     struct host_device *devices; /* ascending */
     size_t device_count;
 
-    int totals_error;           /* of /dev/shm */
+    int totals_error; /* of a /dev/shm, the host's or a container's: there may be more files. -EOVERFLOW: too many */
     struct host_totals *totals; /* by id, the host's own first */
     size_t totals_count;
 
