@@ -78,7 +78,7 @@ static int read_file(const struct host_finds *finds, int fd, struct host_found *
 {
     uint8_t data[TOTALS_SIZE] = {0};
     struct stat status;
-    size_t size;
+    size_t size = 0;
     int error;
 
     if (fstat(fd, &status) < 0)

@@ -97,7 +97,7 @@ static const char *skip_directories(const char *command)
 
 void set_command_cell(struct table *table, size_t column, const struct process_row *row)
 {
-    const char *whole = row->facts.command;
+    const char *whole = row->facts.command[0] ? row->facts.command : "?";
     const char *command = table_is_limited(table) ? skip_directories(whole) : whole;
 
     table_set(table, column, row->facts.inexact ? TINT_YELLOW : TINT_NONE, "%s%s", row->facts.inexact ? "~ " : "",

@@ -94,15 +94,15 @@ static struct columns choose_columns(const struct snapshot *snapshot, const stru
     return columns;
 }
 
-/* A chip that only its own number names is named by that, in the way tt-metal writes it. */
+/* A chip of which nobody knows the node is told apart by its own number, in the way its firmware writes it. */
 static void set_board(struct table *table, size_t column, const struct device_row *row)
 {
     const struct tt_alloc_device_description *facts = &row->facts.description;
     const char *board = facts->known & TT_ALLOC_KNOWN_BOARD ? facts->board : arch_name(facts);
     bool remote = (facts->known & TT_ALLOC_KNOWN_REMOTE) && facts->remote;
 
-    if (!board && row->facts.device < 0)
-        table_set(table, column, TINT_NONE, "chip %" PRIx64, facts->asic_id);
+    if (row->facts.device < DEVICE_UNKNOWN_END)
+        table_set(table, column, TINT_NONE, "%s%schip %" PRIx64, board ? board : "", board ? " " : "", facts->asic_id);
     else
         table_set(table, column, TINT_NONE, "%s%s", board ? board : "?", remote ? " R" : "");
 }

@@ -42,8 +42,7 @@ static int print_remains(FILE *out, const struct style *style, const char *prefi
         return -ENOMEM;
     return style_line(out, style, TINT_RED, "%s%s%s in %s %s on %s %s", prefix, remains->inexact ? "at most " : "",
                       remains->amounts, format_count(remains->buffers).text,
-                      plural(remains->buffers, "buffer", "buffers"),
-                      strchr(remains->devices, ',') ? "devices" : "device", remains->devices);
+                      plural(remains->buffers, "buffer", "buffers"), devices_title(remains->devices), remains->devices);
 }
 
 static int print_described(FILE *out, const struct style *style, const char *prefix,

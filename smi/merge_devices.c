@@ -113,10 +113,26 @@ static void add_node(const struct host_device *node, struct merged *merged)
 
 /* ---- tt-metal's totals ---- */
 
-/* The one node that all live processes of the file have open, or NULL. */
-static const struct host_device *node_of_owners(const struct host *host, const struct host_totals *totals)
+/* What the nodes that a file's live processes have open have in common: the node itself if there is one only, at least
+ * its card if all are of one type. NULL where nothing is. */
+struct vicinity {
+    const struct host_device *node, *alike;
+};
+
+static void look_at(struct vicinity *vicinity, const struct host_device *node, bool is_first)
 {
-    const struct host_device *found = NULL;
+    if (is_first)
+        *vicinity = (struct vicinity){node, node};
+    if (vicinity->node != node)
+        vicinity->node = NULL;
+    if (vicinity->alike && vicinity->alike->card != node->card)
+        vicinity->alike = NULL;
+}
+
+static struct vicinity vicinity_of(const struct host *host, const struct host_totals *totals)
+{
+    struct vicinity vicinity = {0};
+    bool is_first = true;
 
     for (size_t i = 0; i < totals->slot_count; i++) {
         for (size_t j = 0; j < host->device_count; j++) {
@@ -124,12 +140,11 @@ static const struct host_device *node_of_owners(const struct host *host, const s
 
             if (totals->slots[i].state != HOST_SLOT_LIVE || !host_device_is_held_by(node, totals->slots[i].pid))
                 continue;
-            if (found && found != node)
-                return NULL;
-            found = node;
+            look_at(&vicinity, node, is_first);
+            is_first = false;
         }
     }
-    return found;
+    return vicinity;
 }
 
 static bool is_of_totals(const struct device_row *row, const struct host_totals *totals)
@@ -164,26 +179,30 @@ static int32_t free_number(const struct merged *merged, const struct host_device
 }
 
 /* The far chip of a board is what the near one is. */
+static void describe_far_chip(struct tt_alloc_device_description *facts, const struct host_device *near)
+{
+    if (near->card_type.error == 0) {
+        facts->board = near->card_type.text;
+        facts->known |= TT_ALLOC_KNOWN_BOARD;
+    }
+    facts->arch = arch_by_name(near->arch);
+    facts->remote = true;
+    facts->known |= TT_ALLOC_KNOWN_REMOTE | (facts->arch ? TT_ALLOC_KNOWN_ARCH : 0);
+}
+
 static struct device_row *add_far_chip(const struct host *host, const struct host_totals *totals, struct merged *merged)
 {
-    const struct host_device *near = node_of_owners(host, totals);
+    struct vicinity vicinity = vicinity_of(host, totals);
     struct tt_alloc_device facts = {
-        .device = free_number(merged, near),
+        .device = free_number(merged, vicinity.node),
         .description = {.known = TT_ALLOC_KNOWN_ASIC_ID, .asic_id = totals->id},
     };
     struct device_row *row;
 
-    if (near && near->card_type.error == 0) {
-        facts.description.board = near->card_type.text;
-        facts.description.known |= TT_ALLOC_KNOWN_BOARD;
-    }
-    if (near) {
-        facts.description.arch = arch_by_name(near->arch);
-        facts.description.remote = true;
-        facts.description.known |= TT_ALLOC_KNOWN_REMOTE | (facts.description.arch ? TT_ALLOC_KNOWN_ARCH : 0);
-    }
+    if (vicinity.alike)
+        describe_far_chip(&facts.description, vicinity.alike);
     row = add_row(merged, &facts);
-    fill_sizes(row, near ? near->card : NULL);
+    fill_sizes(row, vicinity.alike ? vicinity.alike->card : NULL);
     return row;
 }
 

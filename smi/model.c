@@ -243,6 +243,44 @@ static size_t collect_devices(const struct process_row *const *rows, size_t coun
     return found;
 }
 
+static size_t drop_repetitions(int32_t *devices, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool is_told = kept > 0 && strcmp(device_label(devices[i]).text, device_label(devices[kept - 1]).text) == 0;
+
+        if (!is_told)
+            devices[kept++] = devices[i];
+    }
+    return kept;
+}
+
+/* "0-3" takes the place of three numbers or more. Returns how many of the devices were written. */
+static size_t write_range(FILE *out, const int32_t *devices, size_t count)
+{
+    size_t length = 1;
+
+    while (length < count && devices[0] >= 0 && devices[length] == devices[0] + (int32_t)length)
+        length++;
+    fputs(device_label(devices[0]).text, out);
+    if (length < 3)
+        return 1;
+    fprintf(out, "-%s", device_label(devices[length - 1]).text);
+    return length;
+}
+
+static void write_devices(FILE *out, const int32_t *devices, size_t count)
+{
+    for (size_t i = 0; i < count;) {
+        if (i > 0)
+            fputc(',', out);
+        i += write_range(out, devices + i, count - i);
+    }
+    if (count == 0)
+        fputc('-', out);
+}
+
 char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding)
 {
     int32_t *devices;
@@ -251,12 +289,7 @@ char *join_devices(const struct process_row *const *rows, size_t count, const st
     FILE *out = devices ? open_memstream(&text, &size) : NULL;
 
     if (out) {
-        for (size_t i = 0; i < found; i++) {
-            if (i == 0 || devices[i] != devices[i - 1])
-                fprintf(out, "%s%s", i ? "," : "", device_label(devices[i]).text);
-        }
-        if (found == 0)
-            fputc('-', out);
+        write_devices(out, devices, drop_repetitions(devices, found));
         if (fclose(out) != 0) {
             free(text);
             text = NULL;
@@ -264,6 +297,11 @@ char *join_devices(const struct process_row *const *rows, size_t count, const st
     }
     free(devices);
     return text;
+}
+
+const char *devices_title(const char *list)
+{
+    return strpbrk(list, ",-") && list[1] ? "devices" : "device";
 }
 
 static int compare_sums(struct sum left, struct sum right)

@@ -87,9 +87,13 @@ struct sum sum_leading(const struct tt_alloc_usage *usage, size_t count, const s
 /* Live buffers of the regions that pass. */
 uint64_t count_buffers(const struct tt_alloc_process *process, const struct filter *filter);
 
-/* The devices that the processes used or have open, or, with holding, have live buffers on: "0,1", ascending; "-" if
- * there are none. NULL when out of memory; free() it. */
+/* The devices that the processes used or have open, or, with holding, have live buffers on: "0,1" or "0-3,7",
+ * ascending;
+ * "-" if there are none. NULL when out of memory; free() it. */
 char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding);
+
+/* "device" or "devices", for such a list. */
+const char *devices_title(const char *list);
 
 /* Most bytes first: the leading figure, then the l1 pool; equals by PID. Those whose bytes are not known come last. */
 void sort_processes(const struct process_row **rows, size_t count, const struct filter *filter);

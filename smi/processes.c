@@ -185,6 +185,15 @@ static void set_cell(struct table *table, size_t column, struct meaning meaning,
     }
 }
 
+static bool are_holders_known(const struct host *host)
+{
+    for (size_t i = 0; i < host->device_count; i++) {
+        if (host->devices[i].holders_error != 0 || host->devices[i].hidden_opens > 0)
+            return false;
+    }
+    return host->device_count > 0;
+}
+
 /* What an empty table means depends on who could be asked. */
 static const char *no_processes(const struct snapshot *snapshot)
 {
@@ -192,10 +201,9 @@ static const char *no_processes(const struct snapshot *snapshot)
 
     if (all->reporting + all->shm_only + all->untracked > 0)
         return "None of the processes is among these.";
-    if (snapshot_is_told(snapshot))
-        return "No process reports buffers.";
-    return snapshot->host.device_count > 0 ? "No process that has a device open is known."
-                                           : "Which processes use devices is not known.";
+    if (are_holders_known(&snapshot->host))
+        return "No process has a device open.";
+    return snapshot_is_told(snapshot) ? "No process reports buffers." : "Which processes use devices is not known.";
 }
 
 int print_processes(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)

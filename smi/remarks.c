@@ -65,9 +65,8 @@ static int say_leaks(struct remarks *remarks)
     amounts = amounts_describe(snapshot->leaks, snapshot->leak_count, remarks->filter, " of ");
     devices = join_devices(snapshot->leaks, snapshot->leak_count, remarks->filter, true);
     if (amounts && devices)
-        r = remark(remarks, TINT_RED, "tt-smi leaks", "! %s on %s %s belonged to %s.", amounts,
-                   strchr(devices, ',') ? "devices" : "device", devices,
-                   plural(snapshot->leak_count, "a process that ended", "processes that ended"));
+        r = remark(remarks, TINT_RED, "tt-smi leaks", "! %s on %s %s belonged to %s.", amounts, devices_title(devices),
+                   devices, plural(snapshot->leak_count, "a process that ended", "processes that ended"));
     free(amounts);
     free(devices);
     return r;
@@ -121,45 +120,53 @@ static int say_totals_unread(struct remarks *remarks)
     return r;
 }
 
-/* The memories of one file that dead processes still count in. Host CB figures are no sums, so their rest is none. */
-static int say_phantom(struct remarks *remarks, const struct host_totals *totals, int32_t device)
+/* What dead processes still count for in one file. CB figures are no sums, so their rest is none. */
+static void count_phantom(const struct host_totals *totals, int32_t device, struct made_usage *ret)
 {
-    struct made_usage made = {0};
     struct host_amount phantom[HOST_MEMORIES];
-    struct process_row row = {0};
-    const struct process_row *rows = &row;
-    char *amounts;
-    int r;
 
     memcpy(phantom, totals->phantom, sizeof(phantom));
     phantom[HOST_CB].known = false;
-    made_usage_add(&made, device, phantom);
-    for (size_t i = 0; i < made.count; i++)
-        made.list[i].buffers = made.list[i].bytes > 0; /* some */
-    row.facts.usage = made.list;
-    row.facts.usage_count = made.count;
-    amounts = amounts_describe(&rows, 1, remarks->filter, " of ");
-    if (!amounts)
-        return -ENOMEM;
-    r = amounts[0] == '\0' ? 0
-                           : remark(remarks, TINT_YELLOW, "tt-smi doctor",
-                                    "! %s on device %s stand in tt-metal's totals for processes that are gone.",
-                                    amounts, device_label(device).text);
+    made_usage_add(ret, device, phantom);
+    for (size_t i = 0; i < ret->count; i++)
+        ret->list[i].buffers = ret->list[i].bytes > 0; /* some */
+}
+
+static int say_phantom(struct remarks *remarks, const struct process_row *phantom)
+{
+    char *amounts = amounts_describe(&phantom, 1, remarks->filter, " of ");
+    char *devices = join_devices(&phantom, 1, remarks->filter, true);
+    int r = -ENOMEM;
+
+    if (amounts && devices)
+        r = amounts[0] == '\0' ? 0
+                               : remark(remarks, TINT_YELLOW, "tt-smi doctor",
+                                        "! tt-metal's totals count %s on %s %s for processes that are gone.", amounts,
+                                        devices_title(devices), devices);
     free(amounts);
+    free(devices);
     return r;
 }
 
+/* All of it as if one process had it. */
 static int say_phantoms(struct remarks *remarks)
 {
     const struct snapshot *snapshot = remarks->snapshot;
-    int r = 0;
+    struct process_row row = {.made = calloc(snapshot->host.totals_count * USAGE_MAX + 1, sizeof(*row.made))};
+    int r;
 
-    for (size_t i = 0; r == 0 && i < snapshot->host.totals_count; i++) {
-        int32_t device = snapshot->merged.totals[i];
+    if (!row.made)
+        return -ENOMEM;
+    for (size_t i = 0; i < snapshot->host.totals_count; i++) {
+        struct made_usage phantom = {0};
 
-        if (filter_has_device(remarks->filter, device))
-            r = say_phantom(remarks, &snapshot->host.totals[i], device);
+        count_phantom(&snapshot->host.totals[i], snapshot->merged.totals[i], &phantom);
+        memcpy(row.made + row.facts.usage_count, phantom.list, phantom.count * sizeof(*row.made));
+        row.facts.usage_count += phantom.count;
     }
+    row.facts.usage = row.made;
+    r = say_phantom(remarks, &row);
+    free(row.made);
     return r;
 }
 

@@ -66,8 +66,9 @@ struct process_row {
  * Numbers of devices. A chip that has no node of its own, the far one of an n300, is named after the node of its board,
  * "0R"; one whose board is not known is "?". Their numbers are below 0.
  */
-#define DEVICE_UNKNOWN INT32_MIN /* and the next 2^20 numbers */
-#define DEVICE_FAR_CHIPS 32      /* of one node; a Galaxy has 32 chips in all */
+#define DEVICE_UNKNOWN INT32_MIN /* and the next ones, up to the END */
+#define DEVICE_UNKNOWN_END (INT32_MIN + (1 << 20))
+#define DEVICE_FAR_CHIPS 32 /* of one node; a Galaxy has 32 chips in all */
 
 /* index is below DEVICE_FAR_CHIPS. */
 int32_t device_remote_number(int32_t node, unsigned index);
