@@ -114,7 +114,7 @@ static char *name_pod(const char *path, struct part part)
 {
     struct part slice = cut_suffix(part, ".slice");
     const char *uid = NULL;
-    char text[ID_DIGITS + 2] = "";
+    char text[ID_DIGITS + 2] = "", *name = NULL;
     size_t length = 0, digits = 0;
 
     if (!strstr(path, "kubepods"))
@@ -128,11 +128,7 @@ static char *name_pod(const char *path, struct part part)
         digits += isxdigit((unsigned char)*uid) != 0;
         text[length++] = *uid == '_' ? '-' : *uid;
     }
-    if (digits < ID_DIGITS)
-        return NULL;
-
-    char *name = NULL;
-    return asprintf(&name, "pod %s", text) >= 0 ? name : NULL;
+    return digits == ID_DIGITS && asprintf(&name, "pod %s", text) >= 0 ? name : NULL;
 }
 
 /* NULL: none, or no memory to say it. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+/*
+ * Puts the steps together. Nothing is shown of a file before its slots were checked: what tt-metal keeps as the total
+ * of a chip still holds what processes had that died, and only beside the living does it mean something.
+ */
+
 #include "host/totals.h"
 
 #include <errno.h>
