@@ -86,8 +86,18 @@ static char *transform(const char *text, bool repair, bool utf8)
     return result;
 }
 
+/* Most text is, and a table has very many of them. */
+static bool is_plain(const char *text)
+{
+    while (*text >= 0x20 && *text < 0x7f)
+        text++;
+    return *text == '\0';
+}
+
 char *text_escape(const char *text, bool utf8)
 {
+    if (is_plain(text))
+        return strdup(text);
     return transform(text, false, utf8);
 }
 
@@ -100,10 +110,17 @@ char *text_repair(const char *text)
 static size_t step(const char *text, size_t *ret_columns)
 {
     uint32_t character;
-    size_t size = utf8_decode(text, strnlen(text, 4), &character);
-    int columns = size ? wcwidth((wchar_t)character) : 1;
+    size_t size;
+    int columns;
 
-    *ret_columns = columns < 0 ? 1 : (size_t)columns;
+    *ret_columns = 1;
+    if (*text >= 0x20 && *text < 0x7f) /* most are, and a table has very many */
+        return 1;
+    size = utf8_decode(text, strnlen(text, 4), &character);
+    columns = size ? wcwidth((wchar_t)character) : 1;
+
+    if (columns >= 0)
+        *ret_columns = (size_t)columns;
     return size ? size : 1;
 }
 
