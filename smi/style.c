@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *style_compose(const struct style *style, const char *format, va_list arguments)
 {
@@ -22,33 +23,38 @@ char *style_compose(const struct style *style, const char *format, va_list argum
     return text;
 }
 
-void style_put(FILE *out, const struct style *style, enum tint tint, const char *text, size_t width)
+const char *style_code(enum tint tint)
 {
     static const char *const codes[TINTS] = {"", "\033[1m", "\033[32m", "\033[33m", "\033[31m"};
-    bool tinted = style->color && tint != TINT_NONE;
 
-    if (tinted)
-        fputs(codes[tint], out);
+    return codes[tint];
+}
+
+char *style_cut(const struct style *style, const char *text, size_t width)
+{
+    char *cut;
+
     if (text[text_fit(text, width)] == '\0')
-        fputs(text, out);
-    else
-        fprintf(out, "%.*s%s", (int)text_fit(text, width - 1), text, style->utf8 ? "\u2026" : "~");
-    if (tinted)
-        fputs("\033[m", out);
+        return strdup(text);
+    if (asprintf(&cut, "%.*s%s", (int)text_fit(text, width - 1), text, style->utf8 ? "\u2026" : "~") < 0)
+        return NULL;
+    return cut;
 }
 
 int style_line(FILE *out, const struct style *style, enum tint tint, const char *format, ...)
 {
+    bool tinted = style->color && tint != TINT_NONE;
     va_list arguments;
-    char *text;
+    char *text, *line;
 
     va_start(arguments, format);
     text = style_compose(style, format, arguments);
     va_end(arguments);
-    if (!text)
-        return -ENOMEM;
-    style_put(out, style, tint, text, style->width ? style->width : SIZE_MAX);
-    fputc('\n', out);
+    line = text ? style_cut(style, text, style->width ? style->width : SIZE_MAX) : NULL;
     free(text);
+    if (!line)
+        return -ENOMEM;
+    fprintf(out, "%s%s%s\n", tinted ? style_code(tint) : "", line, tinted ? "\033[m" : "");
+    free(line);
     return 0;
 }

@@ -30,8 +30,12 @@ enum tint {
 char *style_compose(const struct style *style, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
-/* Writes escaped text in a colour; where it is wider than width, cut and marked as cut. width is at least 1. */
-void style_put(FILE *out, const struct style *style, enum tint tint, const char *text, size_t width);
+/* The escape sequence that begins a colour; "" for none. */
+const char *style_code(enum tint tint);
+
+/* A copy of escaped text; where it is wider than width, cut and marked as cut. width is at least 1. NULL when out of
+ * memory; free() it. */
+char *style_cut(const struct style *style, const char *text, size_t width);
 
 /* One line, cut where the style's width ends. -ENOMEM, with nothing written. */
 int style_line(FILE *out, const struct style *style, enum tint tint, const char *format, ...)

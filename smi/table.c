@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Written by hand although there is a library for tables: which column goes first on a narrow screen is the point here,
- * and a list of widths with one loop over it says that more plainly than a library's hints would.
+ * libsmartcols draws: titles, gaps, alignment, colours. What it cannot do is left to us: to let whole columns go in an
+ * order of their owner's, to mark what was cut, and not to end lines with blanks. Its escaping is off, because it knows
+ * neither characters that deceive nor text that was escaped already. With that off, it must never see broken UTF-8; and
+ * as it is told of no terminal, it changes no width.
  */
 
 #include "smi/table.h"
@@ -10,24 +12,22 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2
+static const char gap[] = "  ";
 
-struct cell {
-    const char *text; /* NULL: empty */
-    size_t width;
-    enum tint tint;
-};
+#define GAP (sizeof(gap) - 1)
 
 struct table {
     const struct column *columns;
     size_t column_count;
     struct style style;
-    struct cell *cells; /* row after row */
-    size_t row_count;
+    struct libscols_table *drawing;
+    struct libscols_line *row; /* the last one; NULL: there is none, or no memory for it */
+    size_t *natural;           /* widths of the columns */
     bool failed;
 };
 
@@ -38,15 +38,42 @@ struct layout {
     size_t total; /* with gaps */
 };
 
+static int tint_cell(struct libscols_cell *cell, enum tint tint)
+{
+    return tint == TINT_NONE ? 0 : scols_cell_set_color(cell, style_code(tint));
+}
+
+/* 0 or negative. */
+static int add_column(struct table *table, size_t at)
+{
+    const struct column *column = &table->columns[at];
+    struct libscols_column *drawn =
+        scols_table_new_column(table->drawing, column->title, 0, column->right ? SCOLS_FL_RIGHT : 0);
+
+    table->natural[at] = strlen(column->title);
+    if (table->natural[at] > 0)
+        scols_table_enable_noheadings(table->drawing, 0);
+    return drawn ? tint_cell(scols_column_get_header(drawn), TINT_BOLD) : -ENOMEM;
+}
+
 struct table *table_new(const struct column *columns, size_t count, const struct style *style)
 {
     struct table *table = calloc(1, sizeof(*table));
 
     if (!table)
         return NULL;
-    table->columns = columns;
-    table->column_count = count;
-    table->style = *style;
+    *table = (struct table){.columns = columns, .column_count = count, .style = *style};
+    table->natural = calloc(count, sizeof(*table->natural));
+    table->drawing = scols_new_table();
+    if (!table->natural || !table->drawing)
+        return table_free(table);
+    scols_table_enable_noheadings(table->drawing, 1);
+    scols_table_enable_noencoding(table->drawing, 1);
+    scols_table_enable_colors(table->drawing, style->color);
+    scols_table_set_termforce(table->drawing, SCOLS_TERMFORCE_NEVER);
+    table->failed = scols_table_set_column_separator(table->drawing, gap) < 0;
+    for (size_t i = 0; i < count && !table->failed; i++)
+        table->failed = add_column(table, i) < 0;
     return table;
 }
 
@@ -54,9 +81,8 @@ struct table *table_free(struct table *table)
 {
     if (!table)
         return NULL;
-    for (size_t i = 0; i < table->row_count * table->column_count; i++)
-        free((char *)table->cells[i].text);
-    free(table->cells);
+    scols_unref_table(table->drawing);
+    free(table->natural);
     free(table);
     return NULL;
 }
@@ -68,63 +94,35 @@ bool table_is_limited(const struct table *table)
 
 void table_row(struct table *table)
 {
-    struct cell *cells;
-
-    if (!table)
+    if (!table || table->failed)
         return;
-    cells = reallocarray(table->cells, (table->row_count + 1) * table->column_count, sizeof(*cells));
-    if (!cells) {
-        table->failed = true;
-        return;
-    }
-    table->cells = cells;
-    memset(cells + table->row_count * table->column_count, 0, table->column_count * sizeof(*cells));
-    table->row_count++;
+    table->row = scols_table_new_line(table->drawing, NULL);
+    table->failed = !table->row;
 }
 
 void table_set(struct table *table, size_t column, enum tint tint, const char *format, ...)
 {
-    struct cell *cell;
+    struct libscols_cell *cell;
+    size_t width;
     va_list arguments;
+    char *text;
 
     if (!table || table->failed)
         return;
-    assert(table->row_count > 0 && column < table->column_count);
-    cell = &table->cells[(table->row_count - 1) * table->column_count + column];
-    free((char *)cell->text);
+    assert(table->row && column < table->column_count);
     va_start(arguments, format);
-    cell->text = style_compose(&table->style, format, arguments);
+    text = style_compose(&table->style, format, arguments);
     va_end(arguments);
-    cell->width = cell->text ? text_width(cell->text) : 0;
-    cell->tint = tint;
-    table->failed = !cell->text;
+    cell = scols_line_get_cell(table->row, column);
+    table->failed = !text || scols_cell_refer_data(cell, text) < 0 || tint_cell(cell, tint) < 0;
+    width = text ? text_width(text) : 0;
+    if (width > table->natural[column])
+        table->natural[column] = width;
 }
 
-/* Line 0 holds the titles, line n row n - 1. */
-static struct cell cell_at(const struct table *table, size_t line, size_t column)
+static size_t least_width(const struct table *table, size_t column)
 {
-    const char *title = table->columns[column].title;
-
-    if (line == 0)
-        return (struct cell){.text = title, .width = strlen(title), .tint = TINT_BOLD};
-    return table->cells[(line - 1) * table->column_count + column];
-}
-
-static size_t natural_width(const struct table *table, size_t column)
-{
-    size_t width = 0;
-
-    for (size_t line = 0; line <= table->row_count; line++) {
-        struct cell cell = cell_at(table, line, column);
-
-        width = cell.width > width ? cell.width : width;
-    }
-    return width;
-}
-
-static size_t least_width(const struct table *table, size_t column, size_t natural)
-{
-    size_t least = table->columns[column].least;
+    size_t least = table->columns[column].least, natural = table->natural[column];
 
     return least > 0 && least < natural ? least : natural;
 }
@@ -134,10 +132,8 @@ size_t table_needs(const struct table *table, int sheds)
     size_t total = 0;
 
     for (size_t i = 0; table && i < table->column_count; i++) {
-        size_t natural = natural_width(table, i);
-
-        if (natural > 0 && table->columns[i].sheds < sheds)
-            total += least_width(table, i, natural) + (total > 0 ? GAP : 0);
+        if (table->natural[i] > 0 && table->columns[i].sheds < sheds)
+            total += least_width(table, i) + (total > 0 ? GAP : 0);
     }
     return total;
 }
@@ -167,7 +163,7 @@ static void shed(const struct table *table, struct layout *layout)
 }
 
 /* Gives the line's rest back to the last column, or cuts it where even that is too wide. */
-static void stretch(const struct table *table, struct layout *layout, size_t natural)
+static void stretch(const struct table *table, struct layout *layout)
 {
     size_t last = table->column_count;
 
@@ -175,23 +171,17 @@ static void stretch(const struct table *table, struct layout *layout, size_t nat
         last--;
     if (last == 0)
         return;
-    if (layout->total > table->style.width) {
+    if (layout->total > table->style.width)
         layout->widths[last - 1] = table->style.width;
-    } else if (last == table->column_count && layout->widths[last - 1] < natural) {
-        size_t width = layout->widths[last - 1] + table->style.width - layout->total;
-
-        layout->widths[last - 1] = width < natural ? width : natural;
-    }
+    else if (last == table->column_count)
+        layout->widths[last - 1] += table->style.width - layout->total;
 }
 
 static void fit(const struct table *table, struct layout *layout)
 {
-    size_t natural = 0;
-
     for (size_t i = 0; i < table->column_count; i++) {
-        natural = natural_width(table, i);
-        layout->widths[i] = table->style.width == 0 ? natural : least_width(table, i, natural);
-        if (natural > 0) {
+        layout->widths[i] = table->style.width == 0 ? table->natural[i] : least_width(table, i);
+        if (layout->widths[i] > 0) {
             layout->total += layout->widths[i] + (layout->shown > 0 ? GAP : 0);
             layout->shown++;
         }
@@ -199,55 +189,75 @@ static void fit(const struct table *table, struct layout *layout)
     if (table->style.width == 0)
         return;
     shed(table, layout);
-    stretch(table, layout, natural);
+    stretch(table, layout);
 }
 
-static void pad(FILE *out, size_t columns)
+static int cut_cell(const struct table *table, struct libscols_cell *cell, size_t width)
 {
-    fprintf(out, "%*s", (int)columns, "");
+    const char *text = scols_cell_get_data(cell);
+    char *cut;
+
+    if (!text || text[text_fit(text, width)] == '\0')
+        return 0;
+    cut = style_cut(&table->style, text, width);
+    return cut ? scols_cell_refer_data(cell, cut) : -ENOMEM;
 }
 
-/* Blanks that would end the line are owed until something follows. Returns what is owed after this cell. */
-static size_t put_cell(const struct table *table, FILE *out, const struct cell *cell, bool right, size_t width,
-                       size_t owed)
+static int cut_column(const struct table *table, struct libscols_column *column, size_t width)
 {
-    size_t blank = width > cell->width ? width - cell->width : 0;
+    struct libscols_iter *at = scols_new_iter(SCOLS_ITER_FORWARD);
+    struct libscols_line *row;
+    int r = at ? cut_cell(table, scols_column_get_header(column), width) : -ENOMEM;
 
-    if (cell->width == 0)
-        return owed + width;
-    pad(out, owed + (right ? blank : 0));
-    style_put(out, &table->style, cell->tint, cell->text, width);
-    return right ? 0 : blank;
+    while (r == 0 && scols_table_next_line(table->drawing, at, &row) == 0)
+        r = cut_cell(table, scols_line_get_column_cell(row, column), width);
+    scols_free_iter(at);
+    return r;
 }
 
-static void put_line(const struct table *table, const struct layout *layout, size_t line, FILE *out)
+/* Hides the column, or cuts its cells to its width. */
+static int apply(const struct table *table, size_t at, size_t width)
 {
-    size_t owed = 0;
-    bool first = true;
+    struct libscols_column *column = scols_table_get_column(table->drawing, at);
 
-    for (size_t i = 0; i < table->column_count; i++) {
-        struct cell cell = cell_at(table, line, i);
+    if (width == 0)
+        return scols_column_set_flags(column, scols_column_get_flags(column) | SCOLS_FL_HIDDEN);
+    return width < table->natural[at] ? cut_column(table, column, width) : 0;
+}
 
-        if (layout->widths[i] == 0)
-            continue;
-        owed = put_cell(table, out, &cell, table->columns[i].right, layout->widths[i], owed + (first ? 0 : GAP));
-        first = false;
+/* libsmartcols pads cells in front of empty ones. */
+static void put_lines(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t line = strcspn(text, "\n"), length = line;
+
+        while (length > 0 && text[length - 1] == ' ')
+            length--;
+        fwrite(text, 1, length, out);
+        fputc('\n', out);
+        text += line + (text[line] == '\n');
     }
-    fputc('\n', out);
 }
 
-static bool has_titles(const struct table *table)
+static int draw(const struct table *table, const struct layout *layout, FILE *out)
 {
-    for (size_t i = 0; i < table->column_count; i++) {
-        if (table->columns[i].title[0])
-            return true;
-    }
-    return false;
+    char *text = NULL;
+    int r = 0;
+
+    for (size_t i = 0; i < table->column_count && r == 0; i++)
+        r = apply(table, i, layout->widths[i]);
+    if (r == 0)
+        r = scols_print_table_to_string(table->drawing, &text);
+    if (r == 0 && text)
+        put_lines(out, text);
+    free(text);
+    return r == 0 ? 0 : -ENOMEM;
 }
 
 int table_print(const struct table *table, FILE *out)
 {
     struct layout layout = {0};
+    int r;
 
     if (!table || table->failed)
         return -ENOMEM;
@@ -255,8 +265,7 @@ int table_print(const struct table *table, FILE *out)
     if (!layout.widths)
         return -ENOMEM;
     fit(table, &layout);
-    for (size_t line = has_titles(table) ? 0 : 1; line <= table->row_count; line++)
-        put_line(table, &layout, line, out);
+    r = draw(table, &layout, out);
     free(layout.widths);
-    return 0;
+    return r;
 }

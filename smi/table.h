@@ -40,5 +40,6 @@ void table_set(struct table *table, size_t column, enum tint tint, const char *f
 /* The width of a line once every column that sheds at least that early is gone and the last one is cut to its least. */
 size_t table_needs(const struct table *table, int sheds);
 
-/* Writes the titles, unless no column has one, and the rows. -ENOMEM if a cell could not be kept. */
+/* Writes the titles, unless no column has one, and the rows; nothing if there are none. Once: what does not fit is cut.
+ * -ENOMEM if a cell could not be kept. */
 int table_print(const struct table *table, FILE *out);
