@@ -37,7 +37,7 @@ static const struct example examples[] = {
 
 static const char introduction[] = "Who holds how much memory of which Tenstorrent device, as told by "
                                    "tt-allocation-server. Never touches a device.";
-static const char legend[] = "  -  never used     ?  not known     ~  inexact, because reports were lost\n";
+static const char legend[] = "  -  never used   ?  not known   *  nominal   ~  inexact, reports were lost\n";
 static const char reading[] = "Reading the tables:\n"
                               "  Sizes are powers of 1024.  Ages: 42s 5m03s 1h12m 3d04h 123d.\n"
                               "  PEAK  the most the dram pool (DRAM and TRACE) held, or the region of --region;\n"

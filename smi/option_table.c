@@ -69,7 +69,7 @@ const struct option_entry option_table[] = {
     {OPT_SOCKET, "socket", required_argument, "PATH",
         "of the server; else $TT_ALLOC_SOCKET, else " TT_ALLOC_SOCKET_PATH,
         GROUP_SOURCE, ALL, COMPLETE_FILE, NULL},
-    {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR",
+    {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR; no server is asked then, unless with --socket",
         GROUP_SOURCE, ALL, COMPLETE_DIRECTORY, NULL},
     {OPT_SHORT_HELP, NULL, no_argument, NULL, "the help on one screen",
         GROUP_HELP, ALL, COMPLETE_NOTHING, NULL},

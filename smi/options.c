@@ -8,7 +8,7 @@
 
 #include "smi/options.h"
 #include "smi/option_table.h"
-#include "smi/suggest.h"
+#include "smi/unknown.h"
 #include "smi/values.h"
 
 #include <errno.h>
@@ -30,56 +30,6 @@ static int refuse_reset(void)
                   "touches a device. To refresh: tt-smi -w -n SEC");
 }
 
-/* The options that may be meant: those that begin so, else the one that is a slip away. */
-static size_t find_candidates(const char *name, const char *ret[OPTIONS_MAX])
-{
-    const char *names[OPTIONS_MAX];
-    size_t count = 0, found = 0;
-
-    for (size_t i = 0; i < option_count; i++) {
-        if (!option_table[i].name || !option_table[i].help)
-            continue;
-        names[count++] = option_table[i].name;
-        if (strncmp(option_table[i].name, name, strlen(name)) == 0)
-            ret[found++] = option_table[i].name;
-    }
-    if (found == 0) {
-        ret[0] = suggest(name, names, count);
-        found = ret[0] != NULL;
-    }
-    return found;
-}
-
-/* Unknown, or the beginning of several. */
-static int refuse_option(char *word)
-{
-    const char *candidates[OPTIONS_MAX];
-    size_t count;
-
-    word[strcspn(word, "=")] = '\0';
-    count = find_candidates(word + strspn(word, "-"), candidates);
-    if (count == 0)
-        return refuse("unknown option %s   tt-smi --help", word);
-    if (count == 1)
-        return refuse("unknown option %s, did you mean --%s?   tt-smi --help", word, candidates[0]);
-    return refuse("%s is short for several options, such as --%s and --%s   tt-smi --help", word, candidates[0],
-                  candidates[1]);
-}
-
-static int refuse_word(const char *word)
-{
-    const char *verbs[VIEWS];
-    const char *near;
-    size_t count = 0;
-
-    for (int view = VIEW_TABLE + 1; view < VIEWS; view++)
-        verbs[count++] = verb_table[view].name;
-    near = suggest(word, verbs, count);
-    if (near)
-        return refuse("unknown verb %s, did you mean: tt-smi %s", word, near);
-    return refuse("unknown verb %s   tt-smi --help lists the verbs", word);
-}
-
 /* The word after -u, if there is one that is neither an option nor a verb. */
 static const char *next_word(int argc, char **argv)
 {
@@ -88,8 +38,7 @@ static const char *next_word(int argc, char **argv)
     return argv[optind++];
 }
 
-/* getopt leaves optopt 0 for a long option it does not know, and in optopt one that must not have, or lacks, a value.
- */
+/* getopt leaves optopt 0 for a long option it does not know, else it says which must not have, or lacks, a value. */
 static int take_failure(int option, char **argv)
 {
     if (optopt == OPT_MILLISECONDS || optopt == OPT_RESET)
@@ -99,7 +48,7 @@ static int take_failure(int option, char **argv)
     if (option == ':')
         return refuse("%s needs a value   tt-smi --help", argv[optind - 1]);
     if (optopt == 0)
-        return refuse_option(argv[optind - 1]);
+        return refuse_unknown_option(argv[optind - 1]);
     if (option_by_code(optopt))
         return refuse("%s: this option takes no value   tt-smi --help", argv[optind - 1]);
     return refuse("unknown option -%c   tt-smi --help", optopt);
@@ -211,7 +160,7 @@ static int take_words(struct options *options, int count, char **words)
         enum view view = verb_by_name(words[i]);
 
         if (view == VIEW_TABLE)
-            return refuse_word(words[i]);
+            return refuse_unknown_verb(words[i]);
         if (options->view != VIEW_TABLE)
             return refuse("one verb at a time: %s and %s   tt-smi --help", verb_table[options->view].name, words[i]);
         options->view = view;

@@ -164,6 +164,17 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
             self.assertEqual(offered[shell] - names, set(), shell)
             self.assertGreater(len(offered[shell]), 20, shell)
 
+    def test_they_are_what_is_installed(self):
+        build = harness.BIN.parent
+        if not (build / "CMakeCache.txt").exists():
+            self.skipTest(f"{build} is no build directory")
+        rules = (build / "smi" / "cmake_install.cmake").read_text()
+        for shell, place in (("bash", "bash-completion/completions/tt-smi"), ("zsh", "zsh/site-functions/_tt-smi"),
+                             ("fish", "fish/vendor_completions.d/tt-smi.fish")):
+            directory, name = place.rsplit("/", 1)
+            self.assertRegex(rules, rf"share/{directory}.*/{name}\"")
+            self.assertEqual((build / "smi" / "completions" / name).read_text(), self.scripts[shell])
+
     def test_bash_options(self):
         self.assertEqual(self.bash("--re"), ["--region"])
         self.assertEqual(self.bash("top", "--ea"), ["--each"])
