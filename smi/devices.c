@@ -107,12 +107,12 @@ static void set_board(struct table *table, size_t column, const struct device_ro
         table_set(table, column, TINT_NONE, "%s%s", board ? board : "?", remote ? " R" : "");
 }
 
-static void set_bar(struct table *table, size_t column, struct sum sum, struct capacity size, size_t cells,
+static void set_bar(struct table *table, size_t column, struct cell_size live, struct capacity size, size_t cells,
                     const struct style *style)
 {
-    if (size.known && sum.used)
-        table_set(table, column, fullness(sum.bytes, size.bytes), "%s",
-                  format_bar(sum.bytes, size.bytes, cells, style->utf8).text);
+    if (size.known && live.is_known)
+        table_set(table, column, fullness(live.bytes, size.bytes), "%s",
+                  format_bar(live.bytes, size.bytes, cells, style->utf8).text);
 }
 
 static void set_figure(struct table *table, size_t column, struct cell_size live, struct capacity size, bool is_nominal,
@@ -156,7 +156,7 @@ static void set_cell(struct table *table, size_t column, struct meaning meaning,
                   is_known(row, PCI, 0) ? format_pci(facts->description.pci_address).text : "?");
         break;
     case BAR:
-        set_bar(table, column, sum, size, bar_cells, style);
+        set_bar(table, column, cell_live(sum, row->is_complete), size, bar_cells, style);
         break;
     case FIGURE:
         set_figure(table, column, cell_live(sum, row->is_complete), size, row->is_nominal, has_bar(meaning.region));
