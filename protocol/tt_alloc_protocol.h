@@ -264,7 +264,8 @@ TT_ALLOC_AT(tt_alloc_hello, reserved, 96, 16);
 #define TT_ALLOC_KNOWN_L1_PER_CORE (UINT32_C(1) << 8)
 #define TT_ALLOC_KNOWN_BOARD (UINT32_C(1) << 9)
 #define TT_ALLOC_KNOWN_REMOTE (UINT32_C(1) << 10)
-#define TT_ALLOC_KNOWN_NOMINAL (UINT32_C(1) << 11) /* DEVICE: dram_size and l1_size are what such a board has */
+/* No field: in DEVICE, dram_size or l1_size is what a card of this type has, because no client told it of this one. */
+#define TT_ALLOC_KNOWN_NOMINAL (UINT32_C(1) << 11)
 
 struct tt_alloc_device_record { /* DESCRIBE_DEVICE (client's logical id) and DEVICE (server's number) */
     uint8_t type;

@@ -19,6 +19,7 @@ void devices_done(struct devices *devices)
     for (size_t i = 0; i < devices->count; i++)
         free(devices->rows[i]);
     free(devices->rows);
+    nodes_done(&devices->nodes);
     *devices = (struct devices){0};
 }
 
@@ -52,24 +53,16 @@ struct device *devices_find(const struct devices *devices, int32_t number)
     return device && device->number == number ? device : NULL;
 }
 
-/* A remote chip is reached through another one's PCI function, so the address does not name it. */
-static bool is_named_by_pci(const struct tt_alloc_device_record *facts)
-{
-    bool is_remote = (facts->known & TT_ALLOC_KNOWN_REMOTE) && facts->remote;
-
-    return (facts->known & TT_ALLOC_KNOWN_PCI) && !is_remote;
-}
-
 bool device_facts_name_a_chip(const struct tt_alloc_device_record *facts)
 {
-    return (facts->known & TT_ALLOC_KNOWN_ASIC_ID) || is_named_by_pci(facts);
+    return (facts->known & TT_ALLOC_KNOWN_ASIC_ID) || facts_have_own_pci(facts);
 }
 
 static bool is_same_chip(const struct tt_alloc_device_record *a, const struct tt_alloc_device_record *b)
 {
     if (a->known & b->known & TT_ALLOC_KNOWN_ASIC_ID)
         return a->asic_id == b->asic_id;
-    return is_named_by_pci(a) && is_named_by_pci(b) && a->pci_address == b->pci_address;
+    return facts_have_own_pci(a) && facts_have_own_pci(b) && a->pci_address == b->pci_address;
 }
 
 struct device *devices_find_physical(const struct devices *devices, const struct tt_alloc_device_record *facts)
@@ -88,15 +81,31 @@ static struct device *find_logical(const struct devices *devices, int32_t logica
     return NULL;
 }
 
-void devices_remove(struct devices *devices, struct device *device)
+/* The array has room for it. */
+static void insert(struct devices *devices, struct device *device)
+{
+    size_t position = position_of(devices, device->number);
+
+    memmove(devices->rows + position + 1, devices->rows + position,
+            (devices->count - position) * sizeof(devices->rows[0]));
+    devices->rows[position] = device;
+    devices->count++;
+}
+
+static void take_out(struct devices *devices, const struct device *device)
 {
     size_t position = position_of(devices, device->number);
 
     assert(devices->rows[position] == device);
-    assert(device->references == 0);
-    memmove(devices->rows + position, devices->rows + position + 1,
-            (devices->count - position - 1) * sizeof(devices->rows[0]));
     devices->count--;
+    memmove(devices->rows + position, devices->rows + position + 1,
+            (devices->count - position) * sizeof(devices->rows[0]));
+}
+
+void devices_remove(struct devices *devices, struct device *device)
+{
+    assert(device->references == 0);
+    take_out(devices, device);
     device->creator->devices--;
     free(device);
 }
@@ -117,22 +126,33 @@ static bool make_room(struct devices *devices)
     return oldest;
 }
 
+/* A node's number is kept for the row of that node. */
 static int32_t free_number(const struct devices *devices, int32_t preferred)
 {
-    int32_t number = 0;
+    size_t position = 0;
 
-    if (!devices_find(devices, preferred))
+    if (!devices_find(devices, preferred) && !nodes_find(&devices->nodes, preferred))
         return preferred;
-    for (size_t i = 0; i < devices->count && devices->rows[i]->number == number; i++)
-        number++;
-    return number;
+    for (int32_t number = 0;; number++) {
+        if (position < devices->count && devices->rows[position]->number == number)
+            position++;
+        else if (!nodes_find(&devices->nodes, number))
+            return number;
+    }
+}
+
+void devices_renumber(struct devices *devices, struct device *device, int32_t number)
+{
+    assert(!devices_find(devices, number));
+    take_out(devices, device);
+    device->number = number;
+    insert(devices, device);
 }
 
 static int add_row(struct devices *devices, int32_t preferred, struct user *user, struct device **ret)
 {
     struct device *device;
     struct device **rows;
-    size_t position;
 
     if (!user->is_privileged && user->devices >= USER_DEVICES_MAX)
         return -EDQUOT;
@@ -148,12 +168,10 @@ static int add_row(struct devices *devices, int32_t preferred, struct user *user
         return -ENOMEM;
 
     device->number = free_number(devices, preferred);
+    device->node = -1;
     device->creator = user;
     user->devices++;
-    position = position_of(devices, device->number);
-    memmove(rows + position + 1, rows + position, (devices->count - position) * sizeof(rows[0]));
-    rows[position] = device;
-    devices->count++;
+    insert(devices, device);
     *ret = device;
     return 0;
 }
@@ -187,7 +205,8 @@ int devices_add_physical(struct devices *devices, const struct tt_alloc_device_r
 void device_learn(struct device *device, const struct tt_alloc_device_record *facts, bool override)
 {
     struct tt_alloc_device_record *own = &device->facts;
-    uint32_t take = override ? facts->known : facts->known & ~own->known;
+    uint32_t told = facts->known & ~TT_ALLOC_KNOWN_NOMINAL;
+    uint32_t take = override ? told : told & (~own->known | device->nominal);
 
 #define TAKE(bit, field)                                                                                               \
     if (take & (bit))                                                                                                  \
@@ -206,6 +225,9 @@ void device_learn(struct device *device, const struct tt_alloc_device_record *fa
 #undef TAKE
     own->board[sizeof(own->board) - 1] = '\0';
     own->known |= take;
+    device->nominal &= ~take;
+    if (!(device->nominal & (TT_ALLOC_KNOWN_DRAM_SIZE | TT_ALLOC_KNOWN_L1_SIZE)))
+        own->known &= ~TT_ALLOC_KNOWN_NOMINAL;
 }
 
 void device_ref(struct device *device)

@@ -4,8 +4,11 @@
 /*
  * The device rows: one per chip, or, while nobody said which chip it is, one per logical number. Processes number their
  * devices as they please (TT_VISIBLE_DEVICES renumbers them), so a row is keyed by physical identity as soon as a
- * client describes it: the asic id, else the PCI address. The number of a row is only its name towards people: the
- * first describer's own number where that is free, else the next free one.
+ * client describes it, the asic id, else the PCI address, or as soon as the host tells which node the process means.
+ *
+ * The number of a row is only its name towards people. A row of a chip that has a node is called like the node where
+ * that number is free, so that it is the N of /dev/tenstorrent/N. Other rows have the first describer's own number
+ * where that is free and no node's, else the next such one.
  */
 
 #include <stdbool.h>
@@ -14,6 +17,7 @@
 
 #include "ledger/usage.h"
 #include "protocol/tt_alloc_protocol.h"
+#include "server/nodes.h"
 
 struct user;
 
@@ -25,7 +29,10 @@ struct device {
     bool is_physical; /* keyed by facts; else by number, which then is a logical id */
     bool is_trusted;  /* root or the server's own user has described it */
     int32_t logical_id;
+    int32_t node; /* the node of the chip; -1: it has none, or nobody knows */
     struct tt_alloc_device_record facts; /* known says which fields count */
+    uint32_t nominal;                    /* facts that only stand for the card's type: whoever knows better may say so */
+    uint32_t vouched;                    /* facts that the host told, and no ordinary client may change */
     struct usage usage;
     uint32_t processes;      /* that have it in their tables now */
     uint64_t processes_ever; /* for telling whether a row was ever shared */
@@ -36,6 +43,7 @@ struct device {
 struct devices {
     struct device **rows; /* by number */
     size_t count;
+    struct nodes nodes; /* what the host has, used or not */
 };
 
 void devices_done(struct devices *devices);
@@ -55,10 +63,25 @@ int devices_get_logical(struct devices *devices, int32_t logical_id, struct user
 int devices_add_physical(struct devices *devices, const struct tt_alloc_device_record *facts, int32_t preferred,
                          struct user *user, struct device **ret);
 
-/* Takes over what is not known yet. With `override`, what is known gives way too. */
+/* Takes over what a client says and is not known yet, or only nominally. With `override`, what is known gives way too.
+ */
 void device_learn(struct device *device, const struct tt_alloc_device_record *facts, bool override);
 
 void device_ref(struct device *device);
 void device_unref(struct device *device);
+/* Gives the row a number that no row has. */
+void devices_renumber(struct devices *devices, struct device *device, int32_t number);
 /* Removes the row. Nobody may refer to it. */
 void devices_remove(struct devices *devices, struct device *device);
+
+/* ---- device_nodes.c ---- */
+
+/* The row of the node with this number, or NULL. */
+struct device *devices_find_node(const struct devices *devices, int32_t number);
+/* The row is that of the node: learns what the host says, and takes the node's number where that is free. */
+void devices_join(struct devices *devices, struct device *device, const struct node *node);
+/* The host has these nodes now. Takes them over. Rows stay what they are and keep their numbers; those whose node is
+ * gone have none any more, and those of a chip that has one now are joined to it. */
+void devices_set_nodes(struct devices *devices, struct nodes *nodes);
+/* Rows, and nodes that no row has the number of. */
+size_t devices_count(const struct devices *devices);

@@ -93,6 +93,7 @@ int processes_add(struct processes *processes, const struct peer *peer, struct p
     process->user = user;
     list_init(&process->reporters);
     list_init(&process->sweep_link);
+    list_init(&process->unlocated_link);
     process->created = now;
     process->last_activity = now;
     list_append(&processes->all, &process->link);
@@ -107,6 +108,7 @@ void processes_remove(struct processes *processes, struct process *process)
     list_remove(&process->link);
     list_remove(&process->hash_link);
     list_remove(&process->sweep_link);
+    list_remove(&process->unlocated_link);
     processes->count--;
     ledger_free(process->ledger);
     process_facts_done(&process->facts);

@@ -37,6 +37,9 @@ struct process {
     uint32_t resyncs;       /* sessions in the middle of one */
     bool is_sweeping;       /* a resync has ended, and registry_sweep() has something to do */
     struct list sweep_link; /* registry::sweeping */
+    struct list unlocated_link; /* registry::unlocated */
+    uint64_t look_again;    /* monotonic: look for the chips of its devices then; 0: there is nothing to look for */
+    uint64_t look_pause;    /* ns between the last two looks */
     uint64_t sweep_cursor;
     bool is_unsettled;           /* while buffers were stale, something was added that raised no row's peak */
     bool has_reset_peaks;        /* what its reporter tells about peaks is from before that */

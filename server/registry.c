@@ -21,6 +21,7 @@ void registry_init(struct registry *registry, void (*on_remains)(struct remains,
     users_init(&registry->users);
     ended_init(&registry->ended);
     list_init(&registry->sweeping);
+    list_init(&registry->unlocated);
 }
 
 void registry_done(struct registry *registry)

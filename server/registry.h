@@ -36,7 +36,8 @@ struct registry {
     struct processes processes;
     struct users users;
     struct ended_list ended;
-    struct list sweeping; /* process::sweep_link: those of which registry_sweep() wants to be called */
+    struct list sweeping;  /* process::sweep_link: those of which registry_sweep() wants to be called */
+    struct list unlocated; /* process::unlocated_link: those of which registry_locate() wants to be called */
     struct figures figures;
     uint64_t row_searches; /* through all device rows: what makes a report dear */
     void (*on_remains)(struct remains remains, void *userdata);
@@ -106,6 +107,20 @@ bool registry_sweep(struct registry *registry, struct process *process, size_t *
 
 /* What device_id of this process is. What the process holds there moves to the row of the chip. */
 int registry_describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts);
+
+/*
+ * Locating: a process uses a device and has not said which chip it is, so somebody must ask the host which nodes the
+ * process has open. The registry lists who is to be asked about; hardware.c asks.
+ */
+
+/* The host has these nodes now. Takes them over. */
+void registry_set_nodes(struct registry *registry, struct nodes *nodes);
+/* The process has the nodes with these numbers open, ascending; none: nobody knows yet. What it holds moves to the rows
+ * of the chips. It is in the list no more; with none it comes back by registry_look_again(). */
+void registry_locate(struct registry *registry, struct process *process, const int32_t *held, size_t count,
+                     uint64_t now);
+/* The process reports: puts it into the list again if it is time to. */
+void registry_look_again(struct registry *registry, struct process *process, uint64_t now);
 
 /* The row a process means by its own number of a device, else the row with that number, else NULL. process may be NULL.
  */

@@ -53,6 +53,7 @@ static int use_device(struct registry *registry, struct process *process, int32_
     if (error < 0)
         return error;
     place_on(process, place, device);
+    registry_want_location(registry, process);
     *ret = place;
     return 0;
 }
@@ -72,18 +73,26 @@ int registry_place(struct registry *registry, struct process *process, int32_t d
  * becomes the chip's row, and nothing has to move.
  */
 static int row_of_chip(struct registry *registry, struct process *process, const struct ledger_device *place,
-                       const struct tt_alloc_device_record *facts, struct device **ret)
+                       const struct tt_alloc_device_record *facts, const struct node *node, struct device **ret)
 {
-    struct device *device = devices_find_physical(&registry->devices, facts);
+    struct devices *devices = &registry->devices;
+    struct device *device = node ? devices_find_node(devices, node->number) : NULL;
     struct device *old = place->userdata;
+    int error = 0;
 
     registry->row_searches++;
+    if (!device)
+        device = devices_find_physical(devices, facts);
     if (!device && old && !old->is_physical && old->processes_ever == 1) {
         old->is_physical = true;
         device = old;
     }
     if (!device)
-        return devices_add_physical(&registry->devices, facts, facts->device_id, process->user, ret);
+        error = devices_add_physical(devices, facts, place->device_id, process->user, &device);
+    if (error < 0)
+        return error;
+    if (node && device->node < 0)
+        devices_join(devices, device, node);
     *ret = device;
     return 0;
 }
@@ -102,36 +111,66 @@ static void move_place(struct registry *registry, const struct process *process,
         devices_remove(&registry->devices, old);
 }
 
-/* What root says stands. What anybody else said stands while he may be right: as long as others are on the row. */
-static void learn(struct device *device, const struct tt_alloc_device_record *facts, const struct user *user)
+int registry_put_on_chip(struct registry *registry, struct process *process, struct ledger_device *place,
+                         const struct tt_alloc_device_record *facts, const struct node *node, struct device **ret)
 {
+    struct device *device;
+    int error = row_of_chip(registry, process, place, facts, node, &device);
+
+    if (error < 0)
+        return error;
+    move_place(registry, process, place, device);
+    *ret = device;
+    return 0;
+}
+
+/* What root says stands, and so does what the host says, but for root. What anybody else said stands while he may be
+ * right: as long as others are on the row. */
+void registry_learn(struct device *device, const struct tt_alloc_device_record *facts, const struct user *user)
+{
+    struct tt_alloc_device_record told = *facts;
     bool is_alone = device->processes == 1;
 
-    device_learn(device, facts, user->is_privileged || (is_alone && !device->is_trusted));
+    if (!user->is_privileged)
+        told.known &= ~device->vouched;
+    device_learn(device, &told, user->is_privileged || (is_alone && !device->is_trusted));
     device->is_trusted = device->is_trusted || user->is_privileged;
+}
+
+static int describe_chip(struct registry *registry, struct process *process,
+                         const struct tt_alloc_device_record *facts, struct device **ret)
+{
+    const struct node *node = nodes_match(&registry->devices.nodes, facts);
+    struct ledger_device *place;
+    int error = ledger_add_device(process->ledger, facts->device_id, &place);
+
+    if (error == 0)
+        error = registry_put_on_chip(registry, process, place, facts, node, ret);
+    if (error == 0 && !node)
+        registry_want_location(registry, process);
+    return error;
+}
+
+static int describe_place(struct registry *registry, struct process *process,
+                          const struct tt_alloc_device_record *facts, struct device **ret)
+{
+    struct ledger_device *place;
+    int error = registry_place(registry, process, facts->device_id, &place);
+
+    if (error == 0)
+        *ret = place->userdata;
+    return error;
 }
 
 static int describe(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts)
 {
-    struct ledger_device *place;
+    bool names_chip = device_facts_name_a_chip(facts);
     struct device *device;
-    int error;
+    int error = (names_chip ? describe_chip : describe_place)(registry, process, facts, &device);
 
-    if (!device_facts_name_a_chip(facts)) {
-        error = registry_place(registry, process, facts->device_id, &place);
-        if (error < 0)
-            return error;
-        device = place->userdata;
-    } else {
-        error = ledger_add_device(process->ledger, facts->device_id, &place);
-        if (error < 0)
-            return error;
-        error = row_of_chip(registry, process, place, facts, &device);
-        if (error < 0)
-            return error;
-        move_place(registry, process, place, device);
-    }
-    learn(device, facts, process->user);
+    if (error < 0)
+        return error;
+    registry_learn(device, facts, process->user);
     return 0;
 }
 

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Rows and the nodes of the host. A row is joined to a node when it is known to be the same chip, and stays so until
+ * the node goes away or turns out to be another chip; what processes hold on the row is not touched by either.
+ */
+
+#include "server/device.h"
+
+struct device *devices_find_node(const struct devices *devices, int32_t number)
+{
+    for (size_t i = 0; i < devices->count; i++)
+        if (devices->rows[i]->node == number)
+            return devices->rows[i];
+    return NULL;
+}
+
+/* Sizes stay open to whoever knows better, the rest is settled. */
+static void learn_from(struct device *device, const struct node *node)
+{
+    struct tt_alloc_device_record facts = node->facts;
+
+    facts.known &= ~device->facts.known;
+    device_learn(device, &facts, false);
+    device->nominal |= facts.known & NODE_NOMINAL;
+    device->vouched |= facts.known & ~NODE_NOMINAL;
+    if (device->nominal & (TT_ALLOC_KNOWN_DRAM_SIZE | TT_ALLOC_KNOWN_L1_SIZE))
+        device->facts.known |= TT_ALLOC_KNOWN_NOMINAL;
+}
+
+void devices_join(struct devices *devices, struct device *device, const struct node *node)
+{
+    device->is_physical = true;
+    device->node = node->number;
+    learn_from(device, node);
+    if (!devices_find(devices, node->number))
+        devices_renumber(devices, device, node->number);
+}
+
+static void part_from_gone(struct devices *devices, const struct nodes *nodes)
+{
+    for (size_t i = 0; i < devices->count; i++) {
+        struct device *device = devices->rows[i];
+        const struct node *before = nodes_find(&devices->nodes, device->node);
+        const struct node *now = nodes_find(nodes, device->node);
+
+        if (!before || !now || !node_is_same_chip(before, now))
+            device->node = -1;
+    }
+}
+
+/* Joining may give a row another number, and so another place in the array. */
+static void join_found(struct devices *devices)
+{
+    struct device *device = devices_after(devices, -1);
+
+    while (device) {
+        int32_t number = device->number;
+        const struct node *node = NULL;
+
+        if (device->is_physical && device->node < 0)
+            node = nodes_match(&devices->nodes, &device->facts);
+        if (node && !devices_find_node(devices, node->number))
+            devices_join(devices, device, node);
+        device = devices_after(devices, number);
+    }
+}
+
+void devices_set_nodes(struct devices *devices, struct nodes *nodes)
+{
+    part_from_gone(devices, nodes);
+    nodes_done(&devices->nodes);
+    devices->nodes = *nodes;
+    *nodes = (struct nodes){0};
+    join_found(devices);
+}
+
+size_t devices_count(const struct devices *devices)
+{
+    size_t count = devices->count;
+
+    for (size_t i = 0; i < devices->nodes.count; i++)
+        count += !devices_find(devices, devices->nodes.all[i].number);
+    return count;
+}
