@@ -218,3 +218,9 @@ const struct host_process *host_find_process(const struct host *host, int32_t pi
 
 /* Whether the process has the device open. */
 bool host_device_is_held_by(const struct host_device *device, int32_t pid);
+
+/* Reads anew who has the devices open, and nothing about these processes. Errors as for host_read(); the holders are
+ * then not to be used. */
+int host_read_holders(const char *root, struct host *host);
+/* Whether there are other devices than those in *host by now. Looks at their names only. */
+bool host_has_other_devices(const char *root, const struct host *host);

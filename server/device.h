@@ -29,10 +29,10 @@ struct device {
     bool is_physical; /* keyed by facts; else by number, which then is a logical id */
     bool is_trusted;  /* root or the server's own user has described it */
     int32_t logical_id;
-    int32_t node; /* the node of the chip; -1: it has none, or nobody knows */
+    int32_t node;                        /* the node of the chip; -1: it has none, or nobody knows */
     struct tt_alloc_device_record facts; /* known says which fields count */
-    uint32_t nominal;                    /* facts that only stand for the card's type: whoever knows better may say so */
-    uint32_t vouched;                    /* facts that the host told, and no ordinary client may change */
+    uint32_t nominal; /* facts that only stand for the card's type: whoever knows better may say so */
+    uint32_t vouched; /* facts that the host told, and no ordinary client may change */
     struct usage usage;
     uint32_t processes;      /* that have it in their tables now */
     uint64_t processes_ever; /* for telling whether a row was ever shared */

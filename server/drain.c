@@ -103,6 +103,8 @@ static size_t take(struct session *session, size_t limit)
         reporting_tell_refusal(session, session->feed.refusal);
     session->feed.refusal = 0;
     session_charge_rings(session);
+    registry_look_again(&session->server->registry, session->process, clock_now());
+    hardware_attend(&session->server->hardware);
     drain_sweep(&session->server->drain);
     return taken;
 }

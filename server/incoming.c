@@ -59,6 +59,7 @@ static bool must_wait(struct session *session, const struct tt_alloc_frame *fram
     if (session->is_answering)
         return false;
     session->is_answering = drain_for_question(&session->server->drain, session);
+    hardware_attend(&session->server->hardware);
     return !session->is_answering;
 }
 
@@ -124,6 +125,15 @@ static enum verdict keep_back(struct session *session, const uint8_t *bytes, siz
     return VERDICT_GO_ON;
 }
 
+static void see_to_location(struct session *session)
+{
+    struct server *server = session->server;
+
+    if (session->process)
+        registry_look_again(&server->registry, session->process, session->now);
+    hardware_attend(&server->hardware);
+}
+
 enum verdict incoming_handle(struct session *session, size_t size)
 {
     uint8_t *scratch = session->server->scratch;
@@ -141,6 +151,7 @@ enum verdict incoming_handle(struct session *session, size_t size)
         memcpy(scratch, session->backlog, session->backlog_size);
     session->now = clock_now();
     verdict = handle_bytes(session, scratch, all, &used);
+    see_to_location(session);
     if (verdict != VERDICT_GO_ON)
         return verdict;
     return keep_back(session, scratch + used, all - used);

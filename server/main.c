@@ -23,7 +23,7 @@ enum {
 };
 
 static const char help[] =
-    "Usage: tt-allocation-server [--socket PATH]... [--leak-lines N] [--log-level LEVEL]\n"
+    "Usage: tt-allocation-server [--socket PATH]... [--leak-lines N] [--log-level LEVEL] [--root DIR]\n"
     "\n"
     "Keeps account of which process holds which buffers on which Tenstorrent device, answers tt-smi, and logs\n"
     "what a process leaves behind when it goes away.\n"
@@ -32,6 +32,7 @@ static const char help[] =
     "                     or the sockets that systemd passes)\n"
     "  --leak-lines N     name the N largest buffers of a leak in the log (default 20)\n"
     "  --log-level LEVEL  error, warning, info or debug (default info)\n"
+    "  --root DIR         read /sys and /proc of the host, for what devices there are, below DIR (default /)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -43,6 +44,7 @@ struct arguments {
     size_t path_count;
     size_t leak_lines;
     int log_level;
+    const char *root;
 };
 
 __attribute__((format(printf, 1, 2))) static int usage_error(const char *format, ...)
@@ -80,6 +82,11 @@ static int parse_option(struct arguments *arguments, int option, const char *val
             return usage_error("--socket needs a path");
         arguments->paths[arguments->path_count++] = value;
         return 0;
+    case 'r':
+        if (!*value)
+            return usage_error("--root needs a directory");
+        arguments->root = value;
+        return 0;
     case 'n':
         if (parse_count(value, LEAK_LINES_MAX, &arguments->leak_lines) < 0)
             return usage_error("--leak-lines takes a number from 0 to %d, not '%s'", LEAK_LINES_MAX, value);
@@ -99,6 +106,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"socket", required_argument, NULL, 's'},
         {"leak-lines", required_argument, NULL, 'n'},
         {"log-level", required_argument, NULL, 'l'},
+        {"root", required_argument, NULL, 'r'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -130,8 +138,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 
 static int run(const struct arguments *arguments)
 {
-    struct server_options options = {
-        .paths = arguments->paths, .path_count = arguments->path_count, .leak_lines = arguments->leak_lines};
+    struct server_options options = {.paths = arguments->paths,
+                                     .path_count = arguments->path_count,
+                                     .leak_lines = arguments->leak_lines,
+                                     .root = arguments->root};
     struct server server;
     int error;
 

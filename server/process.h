@@ -31,15 +31,15 @@ struct process {
     struct process_facts facts;
     struct user *user;
     struct ledger *ledger;
-    uint32_t sessions;      /* that report */
-    struct list reporters;  /* they themselves, for who opened them */
-    unsigned inexact;       /* PROCESS_* */
-    uint32_t resyncs;       /* sessions in the middle of one */
-    bool is_sweeping;       /* a resync has ended, and registry_sweep() has something to do */
-    struct list sweep_link; /* registry::sweeping */
+    uint32_t sessions;          /* that report */
+    struct list reporters;      /* they themselves, for who opened them */
+    unsigned inexact;           /* PROCESS_* */
+    uint32_t resyncs;           /* sessions in the middle of one */
+    bool is_sweeping;           /* a resync has ended, and registry_sweep() has something to do */
+    struct list sweep_link;     /* registry::sweeping */
     struct list unlocated_link; /* registry::unlocated */
-    uint64_t look_again;    /* monotonic: look for the chips of its devices then; 0: there is nothing to look for */
-    uint64_t look_pause;    /* ns between the last two looks */
+    uint64_t look_again;        /* monotonic: look for the chips of its devices then; 0: there is nothing to look for */
+    uint64_t look_pause;        /* ns between the last two looks */
     uint64_t sweep_cursor;
     bool is_unsettled;           /* while buffers were stale, something was added that raised no row's peak */
     bool has_reset_peaks;        /* what its reporter tells about peaks is from before that */

@@ -137,8 +137,8 @@ void registry_learn(struct device *device, const struct tt_alloc_device_record *
     device->is_trusted = device->is_trusted || user->is_privileged;
 }
 
-static int describe_chip(struct registry *registry, struct process *process,
-                         const struct tt_alloc_device_record *facts, struct device **ret)
+static int describe_chip(struct registry *registry, struct process *process, const struct tt_alloc_device_record *facts,
+                         struct device **ret)
 {
     const struct node *node = nodes_match(&registry->devices.nodes, facts);
     struct ledger_device *place;

@@ -100,18 +100,27 @@ static enum verdict on_tail(struct session *session)
     return send_frame(session, bytes + TT_ALLOC_FRAME_72, size - TT_ALLOC_FRAME_72);
 }
 
+/* What is known of a device, also of one that nobody has reported on but the host has; or NULL. */
+static const struct tt_alloc_device_record *find_facts(struct session *session, int32_t device_id)
+{
+    const struct device *device = find_device(session, device_id);
+    const struct node *node = device ? NULL : nodes_find(&registry_of(session)->devices.nodes, device_id);
+
+    if (device)
+        return &device->facts;
+    return node ? &node->facts : NULL;
+}
+
 static enum verdict on_device_info_query(struct session *session, const struct tt_alloc_message_72 *message)
 {
     struct tt_alloc_message_144 reply = {
         .head = {.type = TT_ALLOC_DEVICE_INFO_RESPONSE, .device_id = message->device_id}};
-    const struct device *device = find_device(session, message->device_id);
+    const struct tt_alloc_device_record *facts = find_facts(session, message->device_id);
 
     if (message->device_id == TT_ALLOC_ALL_DEVICES) {
-        reply.info.num_devices = (uint32_t)registry_of(session)->devices.count;
+        reply.info.num_devices = (uint32_t)devices_count(&registry_of(session)->devices);
         reply.info.is_available = reply.info.num_devices > 0;
-    } else if (device) {
-        const struct tt_alloc_device_record *facts = &device->facts;
-
+    } else if (facts) {
         reply.info = (struct tt_alloc_device_info){
             .total_dram_size = facts->dram_size,
             .total_l1_size = facts->l1_size,

@@ -110,6 +110,8 @@ static void tune_malloc(void)
 
 int server_init(struct server *server, const struct server_options *options)
 {
+    int error;
+
     *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1};
     list_init(&server->sessions);
     tune_malloc();
@@ -128,6 +130,9 @@ int server_init(struct server *server, const struct server_options *options)
     reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
     drain_init(&server->drain, server);
     start_signals(server);
+    error = hardware_init(&server->hardware, server->loop, &server->registry, options->root);
+    if (error < 0)
+        return error;
     return listeners_init(&server->listeners, server, options->paths, options->path_count);
 }
 
@@ -155,6 +160,7 @@ void server_done(struct server *server)
     while (!list_is_empty(&server->sessions)) /* one may take others along */
         session_finish(LIST_ENTRY(server->sessions.next, struct session, link));
     drain_done(&server->drain);
+    hardware_done(&server->hardware);
     listeners_done(&server->listeners);
     if (server->reporter.loop)
         reporter_done(&server->reporter);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "server/drain.h"
+#include "server/hardware.h"
 #include "server/list.h"
 #include "server/listener.h"
 #include "server/pace.h"
@@ -24,6 +25,7 @@
 struct server {
     struct ev_loop *loop;
     struct registry registry;
+    struct hardware hardware;
     struct reporter reporter;
     struct drain drain;
     struct pace pace;
@@ -46,6 +48,7 @@ struct server_options {
     const char *const *paths; /* sockets to make; with none, and none passed by systemd, the default one */
     size_t path_count;
     size_t leak_lines;
+    const char *root; /* of the host's files; NULL: "/" */
 };
 
 /* Everything but the loop's turning. -errno, and a line was logged. Pair with server_done(), also on failure. */
