@@ -136,7 +136,11 @@ TT_ALLOC_PUBLIC TT_ALLOC_INLINE void tt_alloc_report_kernel_unload(int32_t devic
 
 #undef TT_ALLOC_REPORT
 
-/* Facts about a device. Only fields whose TT_ALLOC_KNOWN_* bit is set in known are used. */
+/*
+ * Facts about a device. Only fields whose TT_ALLOC_KNOWN_* bit is set in known are used. TT_ALLOC_KNOWN_NOMINAL is set
+ * in what the server tells, and ignored in what it is told: dram_size or l1_size is then what cards of this type have,
+ * and not what somebody found on this one.
+ */
 struct tt_alloc_device_description {
     uint32_t known;
     uint64_t asic_id;

@@ -219,6 +219,14 @@ const struct host_process *host_find_process(const struct host *host, int32_t pi
 /* Whether the process has the device open. */
 bool host_device_is_held_by(const struct host_device *device, int32_t pid);
 
+/*
+ * For who keeps a picture of the host, brings it up to date, and may not stand still meanwhile. First a host whose
+ * devices have numbers and nothing else, then each of them in its own time: together that is HOST_IDENTITY. Errors as
+ * for host_read().
+ */
+int host_list_devices(const char *root, struct host *ret);
+int host_read_device(const char *root, struct host_device *device);
+
 /* Reads anew who has the devices open, and nothing about these processes. Errors as for host_read(); the holders are
  * then not to be used. */
 int host_read_holders(const char *root, struct host *host);

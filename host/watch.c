@@ -12,6 +12,68 @@
 #include "host/host.h"
 #include "host/root.h"
 
+#define CLASS "sys/class/tenstorrent"
+
+static int list_names(const char *root_path, char ***ret)
+{
+    struct host_root root;
+    int error = host_root_open(root_path, &root);
+
+    if (error < 0)
+        return error;
+    error = host_root_list(&root, ret, CLASS);
+    host_root_close(&root);
+    return error;
+}
+
+static int take_numbers(char *const *names, struct host *host)
+{
+    size_t count = 0;
+
+    while (names[count])
+        count++;
+    host->devices = calloc(count + 1, sizeof(host->devices[0]));
+    if (!host->devices)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        int32_t number = device_number(names[i]);
+
+        if (number >= 0) /* sorted as numbers, because the names are */
+            host->devices[host->device_count++].number = number;
+    }
+    return 0;
+}
+
+int host_list_devices(const char *root_path, struct host *ret)
+{
+    struct host host = {.driver.error = -ENOENT, .totals_error = -ENOENT};
+    char **names;
+    int error = list_names(root_path, &names);
+
+    host.devices_error = error;
+    if (error == 0) {
+        error = take_numbers(names, &host);
+        host_root_free_names(names);
+    } else if (error == -ENOENT)
+        error = 0;
+    if (error < 0)
+        return error;
+    *ret = host;
+    return 0;
+}
+
+int host_read_device(const char *root_path, struct host_device *device)
+{
+    struct host_root root;
+    int error = host_root_open(root_path, &root);
+
+    if (error < 0)
+        return error;
+    device_read_identity(&root, device->number, device);
+    host_root_close(&root);
+    return 0;
+}
+
 static void forget_holders(struct host_device *device)
 {
     free(device->holders);
@@ -35,12 +97,12 @@ int host_read_holders(const char *root_path, struct host *host)
     return error;
 }
 
-static bool are_the_devices(char *const *entries, const struct host *host)
+static bool are_the_devices(char *const *names, const struct host *host)
 {
     size_t count = 0;
 
-    for (size_t i = 0; entries[i]; i++) {
-        int32_t number = device_number(entries[i]);
+    for (size_t i = 0; names[i]; i++) {
+        int32_t number = device_number(names[i]);
 
         if (number < 0)
             continue;
@@ -52,18 +114,13 @@ static bool are_the_devices(char *const *entries, const struct host *host)
 
 bool host_has_other_devices(const char *root_path, const struct host *host)
 {
-    struct host_root root;
-    char **entries;
     bool are_others;
-    int error = host_root_open(root_path, &root);
+    char **names;
+    int error = list_names(root_path, &names);
 
     if (error < 0)
-        return host->device_count > 0;
-    error = host_root_list(&root, &entries, "sys/class/tenstorrent");
-    host_root_close(&root);
-    if (error < 0)
         return error != -ENOMEM && host->device_count > 0;
-    are_others = !are_the_devices(entries, host);
-    host_root_free_names(entries);
+    are_others = !are_the_devices(names, host);
+    host_root_free_names(names);
     return are_others;
 }

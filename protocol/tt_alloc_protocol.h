@@ -152,7 +152,7 @@ TT_ALLOC_AT(tt_alloc_message_72, l1_allocated, 48, 8);
 TT_ALLOC_AT(tt_alloc_message_72, l1_small_allocated, 56, 8);
 TT_ALLOC_AT(tt_alloc_message_72, trace_allocated, 64, 8);
 
-/* What DEVICE_INFO_RESPONSE tells of a device; 0 where nobody has described it. */
+/* What DEVICE_INFO_RESPONSE tells of a device; 0 where neither a client nor the host has described it. */
 struct tt_alloc_device_info {
     uint64_t total_dram_size;
     uint64_t total_l1_size;

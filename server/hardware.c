@@ -2,133 +2,101 @@
 
 /*
  * Before each look at who holds what, the names of the devices are looked at too: with a node missing in the picture,
- * all that a process holds behind it would be taken for the wrong one. If there is a new one, or one that did not
- * answer, everything is read again, and until then nobody is served.
+ * all that a process holds behind it would be taken for the wrong one. If they have changed, everything is read again,
+ * in slices, and until then nobody is served.
  */
 
 #include "server/hardware.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/hardware_nodes.h"
 #include "server/log.h"
 
 #define LOOK_PAUSE (NSEC_PER_SEC / 20)
 #define READ_PAUSE (3 * NSEC_PER_SEC)
-#define SERVING (NSEC_PER_SEC / 4000) /* in one go */
-
-/* ---- From the host's words to ours ---- */
-
-static uint32_t arch_number(const char *name)
-{
-    if (name && strcmp(name, "wormhole_b0") == 0)
-        return TT_ALLOC_ARCH_WORMHOLE_B0;
-    return name && strcmp(name, "blackhole") == 0 ? TT_ALLOC_ARCH_BLACKHOLE : TT_ALLOC_ARCH_UNKNOWN;
-}
-
-static void add_sizes(struct tt_alloc_device_record *facts, const struct host_card *card)
-{
-    facts->dram_size = card->dram_size;
-    facts->l1_size = card->l1_size;
-    facts->num_dram_channels = card->dram_channels;
-    facts->l1_size_per_core = (uint32_t)card->l1_per_core;
-    facts->known |= NODE_NOMINAL;
-}
-
-static void add_board(struct tt_alloc_device_record *facts, const struct host_device *device)
-{
-    const char *type = device->card ? device->card->type : device->card_type.text;
-
-    if (!device->card && device->card_type.error < 0)
-        return;
-    snprintf(facts->board, sizeof(facts->board), "%.*s", (int)sizeof(facts->board) - 1, type);
-    facts->known |= TT_ALLOC_KNOWN_BOARD;
-}
-
-static struct node node_of(const struct host_device *device)
-{
-    struct node node = {
-        .number = device->number,
-        .has_board_id = device->board_id.error == 0,
-        .board_id = device->board_id.value,
-        .facts = {.known = TT_ALLOC_KNOWN_REMOTE, /* it is not */
-                  .asic_id = device->asic_id.value,
-                  .pci_address = (uint32_t)device->pci_address.value,
-                  .arch = arch_number(device->arch)},
-    };
-
-    if (device->asic_id.error == 0)
-        node.facts.known |= TT_ALLOC_KNOWN_ASIC_ID;
-    if (device->pci_address.error == 0)
-        node.facts.known |= TT_ALLOC_KNOWN_PCI;
-    if (node.facts.arch != TT_ALLOC_ARCH_UNKNOWN)
-        node.facts.known |= TT_ALLOC_KNOWN_ARCH;
-    add_board(&node.facts, device);
-    if (device->card)
-        add_sizes(&node.facts, device->card);
-    return node;
-}
-
-/* Takes over host and held. */
-static int take_devices(struct hardware *hardware, struct host *host, int32_t *held)
-{
-    struct nodes nodes = {.all = calloc(host->device_count + 1, sizeof(nodes.all[0])), .count = host->device_count};
-
-    if (!nodes.all || !held) {
-        nodes_done(&nodes);
-        host_clear(host);
-        free(held);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < host->device_count; i++)
-        nodes.all[i] = node_of(&host->devices[i]);
-    registry_set_nodes(hardware->registry, &nodes);
-    host_clear(&hardware->host);
-    free(hardware->held);
-    hardware->host = *host;
-    hardware->held = held;
-    return 0;
-}
+#define SLICE (NSEC_PER_SEC / 4000)
 
 /* ---- Which devices there are ---- */
 
-static int read_devices(struct hardware *hardware, uint64_t now)
+/* What was read of them is the picture from now on. */
+static int take_over(struct hardware *hardware)
 {
-    struct host host;
-    int error;
+    struct host *fresh = &hardware->fresh;
+    int32_t *held = calloc(fresh->device_count + 1, sizeof(held[0]));
+    struct nodes nodes = {0};
+
+    if (!held || hardware_nodes(fresh, &nodes) < 0) {
+        free(held);
+        return -ENOMEM;
+    }
+    registry_set_nodes(hardware->registry, &nodes);
+    host_clear(&hardware->host);
+    free(hardware->held);
+    hardware->host = *fresh;
+    hardware->held = held;
+    hardware->is_wrong = false;
+    *fresh = (struct host){0};
+    return 0;
+}
+
+static int begin_reading(struct hardware *hardware, uint64_t now)
+{
+    int error = host_list_devices(hardware->root, &hardware->fresh);
 
     hardware->read = now;
-    error = host_read(hardware->root, HOST_IDENTITY, &host);
+    hardware->read_count = 0;
+    hardware->is_reading = error == 0;
+    return error;
+}
+
+/* Reads until `stop`, and no device at all if that has passed. */
+static int go_on_reading(struct hardware *hardware, uint64_t stop)
+{
+    struct host *fresh = &hardware->fresh;
+    int error = 0;
+
+    while (error == 0 && hardware->read_count < fresh->device_count && clock_now() < stop)
+        error = host_read_device(hardware->root, &fresh->devices[hardware->read_count++]);
+    if (error == 0 && hardware->read_count < fresh->device_count)
+        return 0;
     if (error == 0)
-        error = take_devices(hardware, &host, calloc(host.device_count + 1, sizeof(hardware->held[0])));
+        error = take_over(hardware);
+    hardware->is_reading = false;
+    host_clear(fresh);
     return error;
 }
 
 /* A device that is being reset has a name and nothing else. */
-static bool does_not_answer(int error)
+static bool has_silent_device(const struct host *host)
 {
-    return error == -ENODATA || error == -ENODEV;
-}
+    for (size_t i = 0; i < host->device_count; i++) {
+        int error = host->devices[i].asic_id.error;
 
-static bool is_out_of_date(const struct hardware *hardware)
-{
-    for (size_t i = 0; i < hardware->host.device_count; i++)
-        if (does_not_answer(hardware->host.devices[i].asic_id.error))
+        if (error == -ENODATA || error == -ENODEV)
             return true;
-    return host_has_other_devices(hardware->root, &hardware->host);
+    }
+    return false;
 }
 
-/* Returns when somebody may be served: not after now, if everything is as it should be. */
+/* Returns when somebody may be served: not after now, if the picture is right, or if it cannot be put right. */
 static uint64_t bring_up_to_date(struct hardware *hardware, uint64_t now)
 {
-    if (!is_out_of_date(hardware))
+    bool is_due = now >= hardware->read + READ_PAUSE;
+
+    if (!hardware->is_reading) {
+        hardware->is_wrong = host_has_other_devices(hardware->root, &hardware->host);
+        if (!hardware->is_wrong && !(is_due && has_silent_device(&hardware->host)))
+            return now;
+        if (!is_due)
+            return hardware->read + READ_PAUSE;
+    }
+    if (!hardware->is_reading && begin_reading(hardware, now) < 0)
         return now;
-    if (now < hardware->read + READ_PAUSE)
-        return hardware->read + READ_PAUSE;
-    return read_devices(hardware, now) == 0 ? now : now + READ_PAUSE;
+    return go_on_reading(hardware, now + SLICE) < 0 ? now : now + 1;
 }
 
 /* ---- Who holds them ---- */
@@ -136,7 +104,7 @@ static uint64_t bring_up_to_date(struct hardware *hardware, uint64_t now)
 /* If the holders of one device are not known, nothing can be said of those behind it either. */
 static bool look(struct hardware *hardware)
 {
-    if (host_read_holders(hardware->root, &hardware->host) < 0)
+    if (hardware->is_wrong || host_read_holders(hardware->root, &hardware->host) < 0)
         return false;
     for (size_t i = 0; i < hardware->host.device_count; i++)
         if (hardware->host.devices[i].holders_error < 0)
@@ -157,7 +125,7 @@ static size_t find_held(const struct host *host, int32_t pid, int32_t *ret_held)
 static void serve(struct hardware *hardware, bool knows_holders, uint64_t now)
 {
     struct registry *registry = hardware->registry;
-    uint64_t stop = clock_now() + SERVING;
+    uint64_t stop = clock_now() + SLICE;
 
     list_for_each (link, &registry->unlocated) {
         struct process *process = LIST_ENTRY(link, struct process, unlocated_link);
@@ -211,7 +179,9 @@ int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct regist
     *hardware = (struct hardware){.loop = loop, .registry = registry, .root = root ? root : "/"};
     ev_timer_init(&hardware->soon, on_soon, 0., 0.);
     hardware->soon.data = hardware;
-    error = read_devices(hardware, clock_now());
+    error = begin_reading(hardware, clock_now());
+    if (error == 0)
+        error = go_on_reading(hardware, UINT64_MAX);
     if (error < 0)
         log_line(LOG_ERR, "Cannot read the host below %s: %s; --root takes the directory that holds sys and proc",
                  hardware->root, strerror(-error));
@@ -222,6 +192,7 @@ void hardware_done(struct hardware *hardware)
 {
     if (hardware->loop)
         ev_timer_stop(hardware->loop, &hardware->soon);
+    host_clear(&hardware->fresh);
     host_clear(&hardware->host);
     free(hardware->held);
 }

@@ -20,12 +20,16 @@
 struct hardware {
     struct registry *registry;
     struct ev_loop *loop;
-    const char *root; /* of the host's files */
-    struct host host; /* its devices, and who held them at the last look */
-    int32_t *held;    /* room for the numbers of all devices */
-    uint64_t read;    /* when the devices were read, monotonic */
-    uint64_t looked;  /* when somebody was last served */
-    ev_timer soon;    /* runs only while somebody waits */
+    const char *root;  /* of the host's files */
+    struct host host;  /* its devices, and who held them at the last look */
+    int32_t *held;     /* room for the numbers of all devices */
+    uint64_t read;     /* when the devices were read, monotonic */
+    struct host fresh; /* the next picture, while it is being read, and how many devices of it have been */
+    size_t read_count;
+    bool is_reading;
+    bool is_wrong;   /* there are other devices than in host */
+    uint64_t looked; /* when somebody was last served */
+    ev_timer soon;   /* runs only while somebody waits */
 };
 
 /* Reads what devices there are. A host without any is none to complain about; one that cannot be read at all is told to

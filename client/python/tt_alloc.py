@@ -176,6 +176,7 @@ _DEVICE_FACTS = (
     "board",
     "remote",
 )
+_NOMINAL = 1 << len(_DEVICE_FACTS)
 
 
 def _text(field):
@@ -745,7 +746,10 @@ def query_device(device=0):
 
 
 def devices(device=None):
-    """All devices, or one by the server's number: what they are, and the use of each pool and region."""
+    """All devices, or one by the server's number: what they are, and the use of each pool and region.
+
+    nominal: dram_size or l1_size is what cards of this type have; no client has told what this one has.
+    """
     found = []
     for entry, usages, _ in _entries(*_list(_LIST_DEVICES, device)):
         known = {name for bit, name in enumerate(_DEVICE_FACTS) if entry["known"] >> bit & 1}
@@ -762,6 +766,7 @@ def devices(device=None):
             {
                 "device": entry["device_id"],
                 **facts,
+                "nominal": bool(entry["known"] & _NOMINAL),
                 "processes": entry["processes"],
                 "idle_seconds": _seconds(entry["idle"]),
                 **_usage(usages),

@@ -39,7 +39,7 @@ KNOWN = {
     name: 1 << bit
     for bit, name in enumerate(
         "asic_id pci_address arch dram_size l1_size l1_small_size trace_size num_dram_channels l1_size_per_core"
-        " board remote".split()
+        " board remote nominal".split()
     )
 }
 
