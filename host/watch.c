@@ -44,18 +44,30 @@ static int take_numbers(char *const *names, struct host *host)
     return 0;
 }
 
+/* That there is no class is something to know of a host; that there is no root is not. */
+static int read_numbers(const struct host_root *root, struct host *host)
+{
+    char **names;
+    int error = host_root_list(root, &names, CLASS);
+
+    host->devices_error = error;
+    if (error < 0)
+        return error == -ENOMEM ? error : 0;
+    error = take_numbers(names, host);
+    host_root_free_names(names);
+    return error;
+}
+
 int host_list_devices(const char *root_path, struct host *ret)
 {
     struct host host = {.driver.error = -ENOENT, .totals_error = -ENOENT};
-    char **names;
-    int error = list_names(root_path, &names);
+    struct host_root root;
+    int error = host_root_open(root_path, &root);
 
-    host.devices_error = error;
-    if (error == 0) {
-        error = take_numbers(names, &host);
-        host_root_free_names(names);
-    } else if (error == -ENOENT)
-        error = 0;
+    if (error < 0)
+        return error;
+    error = read_numbers(&root, &host);
+    host_root_close(&root);
     if (error < 0)
         return error;
     *ret = host;

@@ -127,7 +127,7 @@ static bool make_room(struct devices *devices)
 }
 
 /* A node's number is kept for the row of that node. */
-static int32_t free_number(const struct devices *devices, int32_t preferred)
+int32_t devices_free_number(const struct devices *devices, int32_t preferred)
 {
     size_t position = 0;
 
@@ -167,7 +167,7 @@ static int add_row(struct devices *devices, int32_t preferred, struct user *user
     if (!device)
         return -ENOMEM;
 
-    device->number = free_number(devices, preferred);
+    device->number = devices_free_number(devices, preferred);
     device->node = -1;
     device->creator = user;
     user->devices++;

@@ -32,7 +32,7 @@ struct device {
     int32_t node;                        /* the node of the chip; -1: it has none, or nobody knows */
     struct tt_alloc_device_record facts; /* known says which fields count */
     uint32_t nominal; /* facts that only stand for the card's type: whoever knows better may say so */
-    uint32_t vouched; /* facts that the host told, and no ordinary client may change */
+    uint32_t vouched; /* facts that the host told, and no client may change */
     struct usage usage;
     uint32_t processes;      /* that have it in their tables now */
     uint64_t processes_ever; /* for telling whether a row was ever shared */
@@ -69,6 +69,8 @@ void device_learn(struct device *device, const struct tt_alloc_device_record *fa
 
 void device_ref(struct device *device);
 void device_unref(struct device *device);
+/* The number of a row that has no node: the preferred one, else the next one, that no row has and no node. */
+int32_t devices_free_number(const struct devices *devices, int32_t preferred);
 /* Gives the row a number that no row has. */
 void devices_renumber(struct devices *devices, struct device *device, int32_t number);
 /* Removes the row. Nobody may refer to it. */
@@ -80,6 +82,8 @@ void devices_remove(struct devices *devices, struct device *device);
 struct device *devices_find_node(const struct devices *devices, int32_t number);
 /* The row is that of the node: learns what the host says, and takes the node's number where that is free. */
 void devices_join(struct devices *devices, struct device *device, const struct node *node);
+/* The row has no node and may have got its number while others still stood before it: moves up. */
+void devices_move_up(struct devices *devices, struct device *device);
 /* The host has these nodes now. Takes them over. Rows stay what they are and keep their numbers; those whose node is
  * gone have none any more, and those of a chip that has one now are joined to it. */
 void devices_set_nodes(struct devices *devices, struct nodes *nodes);

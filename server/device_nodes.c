@@ -15,13 +15,17 @@ struct device *devices_find_node(const struct devices *devices, int32_t number)
     return NULL;
 }
 
-/* Sizes stay open to whoever knows better, the rest is settled. */
+/* Facts that the host tells however a client sees them. The ASIC id is not among them: the user-mode driver has another
+ * one for some chips, and by that other clients will name them. */
+#define SETTLED (TT_ALLOC_KNOWN_PCI | TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_REMOTE)
+
+/* Sizes stay open to whoever knows better. */
 static void learn_from(struct device *device, const struct node *node)
 {
     struct tt_alloc_device_record facts = node->facts;
 
-    facts.known &= ~device->facts.known;
-    device_learn(device, &facts, false);
+    facts.known &= SETTLED | ~device->facts.known;
+    device_learn(device, &facts, true);
     device->nominal |= facts.known & NODE_NOMINAL;
     device->vouched |= facts.known & ~NODE_NOMINAL;
     if (device->nominal & (TT_ALLOC_KNOWN_DRAM_SIZE | TT_ALLOC_KNOWN_L1_SIZE))
@@ -37,6 +41,14 @@ void devices_join(struct devices *devices, struct device *device, const struct n
         devices_renumber(devices, device, node->number);
 }
 
+void devices_move_up(struct devices *devices, struct device *device)
+{
+    int32_t number = devices_free_number(devices, device->logical_id);
+
+    if (number < device->number)
+        devices_renumber(devices, device, number);
+}
+
 static void part_from_gone(struct devices *devices, const struct nodes *nodes)
 {
     for (size_t i = 0; i < devices->count; i++) {
@@ -47,6 +59,13 @@ static void part_from_gone(struct devices *devices, const struct nodes *nodes)
         if (!before || !now || !node_is_same_chip(before, now))
             device->node = -1;
     }
+}
+
+/* A card that was put into another one's place has its address, but not its id. */
+static bool may_be(const struct device *device, const struct node *node)
+{
+    return !(device->vouched & node->facts.known & TT_ALLOC_KNOWN_ASIC_ID) ||
+           device->facts.asic_id == node->facts.asic_id;
 }
 
 /* Joining may give a row another number, and so another place in the array. */
@@ -60,7 +79,7 @@ static void join_found(struct devices *devices)
 
         if (device->is_physical && device->node < 0)
             node = nodes_match(&devices->nodes, &device->facts);
-        if (node && !devices_find_node(devices, node->number))
+        if (node && may_be(device, node) && !devices_find_node(devices, node->number))
             devices_join(devices, device, node);
         device = devices_after(devices, number);
     }

@@ -30,9 +30,9 @@ static void add_sizes(struct tt_alloc_device_record *facts, const struct host_ca
 
 static void add_board(struct tt_alloc_device_record *facts, const struct host_device *device)
 {
-    const char *type = device->card ? device->card->type : device->card_type.text;
+    const char *type = device->card_type.text;
 
-    if (!device->card && device->card_type.error < 0)
+    if (device->card_type.error < 0)
         return;
     snprintf(facts->board, sizeof(facts->board), "%.*s", (int)sizeof(facts->board) - 1, type);
     facts->known |= TT_ALLOC_KNOWN_BOARD;

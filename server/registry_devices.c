@@ -124,15 +124,14 @@ int registry_put_on_chip(struct registry *registry, struct process *process, str
     return 0;
 }
 
-/* What root says stands, and so does what the host says, but for root. What anybody else said stands while he may be
- * right: as long as others are on the row. */
+/* What the host says stands, and so does what root says. What anybody else said stands while he may be right: as long
+ * as others are on the row. */
 void registry_learn(struct device *device, const struct tt_alloc_device_record *facts, const struct user *user)
 {
     struct tt_alloc_device_record told = *facts;
     bool is_alone = device->processes == 1;
 
-    if (!user->is_privileged)
-        told.known &= ~device->vouched;
+    told.known &= ~device->vouched;
     device_learn(device, &told, user->is_privileged || (is_alone && !device->is_trusted));
     device->is_trusted = device->is_trusted || user->is_privileged;
 }

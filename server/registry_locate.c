@@ -65,15 +65,28 @@ static bool locate_places(struct registry *registry, struct process *process, co
     return is_lacking;
 }
 
+/* What is left has no node. It got its number when the rows of the others had not gone where they belong yet. */
+static void move_up(struct registry *registry, struct process *process)
+{
+    for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
+        struct device *device = ledger_device(process->ledger, i)->userdata;
+
+        if (device && !device->is_physical && device->processes_ever == 1)
+            devices_move_up(&registry->devices, device);
+    }
+}
+
 void registry_locate(struct registry *registry, struct process *process, const int32_t *held, size_t count,
                      uint64_t now)
 {
     list_remove(&process->unlocated_link);
     process->look_again = 0;
-    if (locate_places(registry, process, held, count) && count == 0)
+    if (locate_places(registry, process, held, count) && count == 0) {
         put_off(process, now);
-    else
-        process->look_pause = 0;
+        return;
+    }
+    process->look_pause = 0;
+    move_up(registry, process);
 }
 
 void registry_set_nodes(struct registry *registry, struct nodes *nodes)

@@ -39,9 +39,11 @@ KNOWN = {
     name: 1 << bit
     for bit, name in enumerate(
         "asic_id pci_address arch dram_size l1_size l1_small_size trace_size num_dram_channels l1_size_per_core"
-        " board remote nominal".split()
+        " board remote".split()
     )
 }
+
+NOMINAL = 1 << 11  # in `known` of what the server tells
 
 _HEAD = struct.Struct("=B3xiQB3xiQQQQQQ")
 _INFO = struct.Struct("=QQIIIIII")
