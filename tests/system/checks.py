@@ -132,6 +132,47 @@ def _():
     return f"{exposure}"
 
 
+@check("its sandbox leaves it what the driver tells")
+def _():
+    root = pathlib.Path(f"/proc/{main_pid()}/root")
+    for directory in ("sys/class", "proc/driver"):  # in which the driver's own directories are, where it is loaded
+        expect((root / directory).is_dir(), f"/{directory} is hidden")
+    for directory in ("sys", "proc/sys"):
+        expect(os.statvfs(root / directory).f_flag & os.ST_RDONLY, f"/{directory} can be written")
+
+
+def make_host(root):
+    """Two devices, and nobody has either open."""
+    for number, card in ((0, "n150"), (1, "p150a")):
+        device = root / "sys" / "class" / "tenstorrent" / f"tenstorrent!{number}"
+        holders = root / "proc" / "driver" / "tenstorrent" / str(number)
+        device.mkdir(parents=True)
+        holders.mkdir(parents=True)
+        (device / "tt_card_type").write_text(f"{card}\n")
+        (device / "tt_asic_id").write_text(f"{0xA51C + number:016X}\n")
+        (holders / "pids").write_text("")
+
+
+@check("it finds out which device an application has open")
+def _():
+    root = pathlib.Path("/srv/host")
+    make_host(root)
+    add_settings("host", "ExecStart=", f"ExecStart=/usr/bin/tt-allocation-server --root {root}")
+    run("systemctl", "restart", UNIT)
+    facts = "d = tt_alloc.devices(); print(*[(x['device'], x['board'], x['nominal']) for x in d])"
+    with Reporter(uid=1000) as reporter:
+        (root / "proc" / "driver" / "tenstorrent" / "1" / "pids").write_text(f"{reporter.pid}\n")
+
+        def find():
+            reporter.ask_again()  # it is looked for when it is heard of
+            return (found := ask(facts, 1001)) == "(1, 'p150a', True)" and found
+
+        found = wait_for("its device 0 to be known as /dev/tenstorrent/1", find)
+    add_settings("host")
+    run("systemctl", "restart", UNIT)
+    return found
+
+
 @check("age cleaning of /tmp leaves the socket alone, also where it cannot see that it is alive")
 def _():
     pathlib.Path("/etc/tmpfiles.d/tmp.conf").write_text("d /tmp 1777 root root 1s\n")
