@@ -81,7 +81,7 @@ int host_read_device(const char *root_path, struct host_device *device)
 
     if (error < 0)
         return error;
-    device_read_identity(&root, device->number, device);
+    device_read(&root, device->number, HOST_IDENTITY, device);
     host_root_close(&root);
     return 0;
 }

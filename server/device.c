@@ -65,12 +65,24 @@ static bool is_same_chip(const struct tt_alloc_device_record *a, const struct tt
     return facts_have_own_pci(a) && facts_have_own_pci(b) && a->pci_address == b->pci_address;
 }
 
+static bool is_called(const struct device *device, const struct tt_alloc_device_record *facts)
+{
+    return device->other_asic_id && (facts->known & TT_ALLOC_KNOWN_ASIC_ID) && device->other_asic_id == facts->asic_id;
+}
+
 struct device *devices_find_physical(const struct devices *devices, const struct tt_alloc_device_record *facts)
 {
-    for (size_t i = 0; i < devices->count; i++)
-        if (devices->rows[i]->is_physical && is_same_chip(&devices->rows[i]->facts, facts))
-            return devices->rows[i];
-    return NULL;
+    struct device *called = NULL;
+
+    for (size_t i = 0; i < devices->count; i++) {
+        struct device *device = devices->rows[i];
+
+        if (device->is_physical && is_same_chip(&device->facts, facts))
+            return device;
+        if (is_called(device, facts))
+            called = device;
+    }
+    return called;
 }
 
 static struct device *find_logical(const struct devices *devices, int32_t logical_id)

@@ -31,8 +31,9 @@ struct device {
     int32_t logical_id;
     int32_t node;                        /* the node of the chip; -1: it has none, or nobody knows */
     struct tt_alloc_device_record facts; /* known says which fields count */
-    uint32_t nominal; /* facts that only stand for the card's type: whoever knows better may say so */
-    uint32_t vouched; /* facts that the host told, and no client may change */
+    uint64_t other_asic_id; /* what clients call a chip that the driver calls by another id; 0: nothing else */
+    uint32_t nominal;       /* facts that only stand for the card's type: whoever knows better may say so */
+    uint32_t vouched;       /* facts that the host told, and no client may change */
     struct usage usage;
     uint32_t processes;      /* that have it in their tables now */
     uint64_t processes_ever; /* for telling whether a row was ever shared */
@@ -80,6 +81,8 @@ void devices_remove(struct devices *devices, struct device *device);
 
 /* The row of the node with this number, or NULL. */
 struct device *devices_find_node(const struct devices *devices, int32_t number);
+/* On the row of a node: remembers the id that a client has for the chip, if it is another one. */
+void device_note_other_id(struct device *device, const struct tt_alloc_device_record *facts);
 /* The row is that of the node: learns what the host says, and takes the node's number where that is free. */
 void devices_join(struct devices *devices, struct device *device, const struct node *node);
 /* The row has no node and may have got its number while others still stood before it: moves up. */

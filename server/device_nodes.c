@@ -15,14 +15,22 @@ struct device *devices_find_node(const struct devices *devices, int32_t number)
     return NULL;
 }
 
-/* Facts that the host tells however a client sees them. The ASIC id is not among them: the user-mode driver has another
- * one for some chips, and by that other clients will name them. */
-#define SETTLED (TT_ALLOC_KNOWN_PCI | TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_REMOTE)
+/* Facts that the host tells however a client sees them. */
+#define SETTLED (TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI | TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_REMOTE)
+
+/* The user-mode driver has other ids for some chips, and by those other clients will name them. */
+void device_note_other_id(struct device *device, const struct tt_alloc_device_record *facts)
+{
+    if (device->node >= 0 && (facts->known & TT_ALLOC_KNOWN_ASIC_ID) && (device->vouched & TT_ALLOC_KNOWN_ASIC_ID) &&
+        facts->asic_id != device->facts.asic_id && device->other_asic_id == 0)
+        device->other_asic_id = facts->asic_id;
+}
 
 /* Sizes stay open to whoever knows better. */
 static void learn_from(struct device *device, const struct node *node)
 {
     struct tt_alloc_device_record facts = node->facts;
+    const struct tt_alloc_device_record told = device->facts;
 
     facts.known &= SETTLED | ~device->facts.known;
     device_learn(device, &facts, true);
@@ -30,6 +38,7 @@ static void learn_from(struct device *device, const struct node *node)
     device->vouched |= facts.known & ~NODE_NOMINAL;
     if (device->nominal & (TT_ALLOC_KNOWN_DRAM_SIZE | TT_ALLOC_KNOWN_L1_SIZE))
         device->facts.known |= TT_ALLOC_KNOWN_NOMINAL;
+    device_note_other_id(device, &told);
 }
 
 void devices_join(struct devices *devices, struct device *device, const struct node *node)

@@ -131,6 +131,7 @@ void registry_learn(struct device *device, const struct tt_alloc_device_record *
     struct tt_alloc_device_record told = *facts;
     bool is_alone = device->processes == 1;
 
+    device_note_other_id(device, facts);
     told.known &= ~device->vouched;
     device_learn(device, &told, user->is_privileged || (is_alone && !device->is_trusted));
     device->is_trusted = device->is_trusted || user->is_privileged;

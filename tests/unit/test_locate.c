@@ -31,8 +31,9 @@ static struct node node(int32_t number, uint64_t asic_id)
 {
     return (struct node){
         .number = number,
-        .facts = {.known = TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_DRAM_SIZE,
+        .facts = {.known = TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI | TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_DRAM_SIZE,
                   .asic_id = asic_id,
+                  .pci_address = (uint32_t)number << 8,
                   .arch = TT_ALLOC_ARCH_BLACKHOLE,
                   .dram_size = 32 * GIB},
     };
@@ -247,6 +248,22 @@ static void test_what_the_host_says_gives_way_to_nobody(void **state)
     assert_int_equal(device->facts.arch, TT_ALLOC_ARCH_BLACKHOLE);
 }
 
+/* One client tells address and id, as the user-mode driver has it; another one only that id. */
+static void test_a_chip_goes_by_the_clients_id_too(void **state)
+{
+    struct registry *registry = *state;
+    struct process *a = attach(registry, ALICE, 10), *b = attach(registry, BOB, 11);
+    struct tt_alloc_device_record facts = {
+        .known = TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI, .asic_id = 7777, .pci_address = 2 << 8};
+
+    registry_describe(registry, a, &facts);
+    assert_int_equal(row_of(registry, a, 0), 2);
+    assert_int_equal(devices_find(&registry->devices, 2)->facts.asic_id, 102);
+    facts.known = TT_ALLOC_KNOWN_ASIC_ID;
+    registry_describe(registry, b, &facts);
+    assert_int_equal(row_of(registry, b, 0), 2);
+}
+
 static void test_nodes_that_come_late(void **state)
 {
     struct registry *registry = *state;
@@ -330,6 +347,7 @@ int main(void)
         TEST(test_a_description_finds_the_row_of_its_node),
         TEST(test_sizes_are_nominal_until_somebody_tells),
         TEST(test_what_the_host_says_gives_way_to_nobody),
+        TEST(test_a_chip_goes_by_the_clients_id_too),
         TEST(test_nodes_that_come_late),
         TEST(test_a_number_that_is_taken),
         TEST(test_random_operations),
