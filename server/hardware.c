@@ -183,8 +183,9 @@ int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct regist
     if (error == 0)
         error = go_on_reading(hardware, UINT64_MAX);
     if (error < 0)
-        log_line(LOG_ERR, "Cannot read the host below %s: %s; --root takes the directory that holds sys and proc",
-                 hardware->root, strerror(-error));
+        log_line(LOG_ERR, "Cannot read the host below %s: %s; %s", hardware->root, strerror(-error),
+                 error == -ENOSYS ? "it takes openat2(), which Linux before 5.6 and RestrictSUIDSGID=yes do not allow"
+                                  : "--root takes the directory that holds sys and proc");
     return error;
 }
 

@@ -157,20 +157,32 @@ def make_host(root):
 def _():
     root = pathlib.Path("/srv/host")
     make_host(root)
-    add_settings("host", "ExecStart=", f"ExecStart=/usr/bin/tt-allocation-server --root {root}")
-    run("systemctl", "restart", UNIT)
+    with settings("host", "ExecStart=", f"ExecStart=/usr/bin/tt-allocation-server --root {root}", "RestrictSUIDSGID=no"):
+        return find_device(root / "proc" / "driver" / "tenstorrent" / "1" / "pids")
+
+
+@contextlib.contextmanager
+def settings(name, *lines):
+    """The service with other settings while the block runs."""
+    add_settings(name, *lines)
+    try:
+        run("systemctl", "restart", UNIT)
+        yield
+    finally:
+        add_settings(name)
+        run("systemctl", "restart", UNIT)
+
+
+def find_device(holders):
     facts = "d = tt_alloc.devices(); print(*[(x['device'], x['board'], x['nominal']) for x in d])"
     with Reporter(uid=1000) as reporter:
-        (root / "proc" / "driver" / "tenstorrent" / "1" / "pids").write_text(f"{reporter.pid}\n")
+        holders.write_text(f"{reporter.pid}\n")
 
         def find():
             reporter.ask_again()  # it is looked for when it is heard of
             return (found := ask(facts, 1001)) == "(1, 'p150a', True)" and found
 
-        found = wait_for("its device 0 to be known as /dev/tenstorrent/1", find)
-    add_settings("host")
-    run("systemctl", "restart", UNIT)
-    return found
+        return wait_for("its device 0 to be known as /dev/tenstorrent/1", find)
 
 
 @check("age cleaning of /tmp leaves the socket alone, also where it cannot see that it is alive")
