@@ -172,6 +172,13 @@ static void on_soon(struct ev_loop *loop, ev_timer *timer, int events)
     hardware_attend(timer->data);
 }
 
+static void tell_failure(const struct hardware *hardware, int level, int error)
+{
+    log_line(level, "Cannot read the devices of the host below %s: %s; %s", hardware->root, strerror(-error),
+             error == -ENOSYS ? "it takes openat2(), which Linux before 5.6 and RestrictSUIDSGID=yes do not allow"
+                              : "--root takes the directory that holds sys and proc");
+}
+
 int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct registry *registry, const char *root)
 {
     int error;
@@ -183,9 +190,9 @@ int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct regist
     if (error == 0)
         error = go_on_reading(hardware, UINT64_MAX);
     if (error < 0)
-        log_line(LOG_ERR, "Cannot read the host below %s: %s; %s", hardware->root, strerror(-error),
-                 error == -ENOSYS ? "it takes openat2(), which Linux before 5.6 and RestrictSUIDSGID=yes do not allow"
-                                  : "--root takes the directory that holds sys and proc");
+        tell_failure(hardware, LOG_ERR, error);
+    else if (hardware->host.devices_error < 0 && hardware->host.devices_error != -ENOENT)
+        tell_failure(hardware, LOG_WARNING, hardware->host.devices_error);
     return error;
 }
 

@@ -32,8 +32,9 @@ struct hardware {
     ev_timer soon;   /* runs only while somebody waits */
 };
 
-/* Reads what devices there are. A host without any is none to complain about; one that cannot be read at all is told to
- * the log: -ENOENT, -ENOTDIR, -EACCES, -ENOMEM. root must stay. Pair with hardware_done(), also on failure. */
+/* Reads what devices there are. A host without any is nothing to complain about; one whose devices cannot be read is
+ * told to the log; one that is not there is -ENOENT, -ENOTDIR, -EACCES, and there is -ENOMEM. root must stay. Pair with
+ * hardware_done(), also on failure. */
 int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct registry *registry, const char *root);
 /* Takes a zeroed one. */
 void hardware_done(struct hardware *hardware);

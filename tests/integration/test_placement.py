@@ -447,7 +447,7 @@ class Options(unittest.TestCase):
     def test_a_root_that_is_not_there(self):
         done = harness.run([harness.BIN / "tt-allocation-server", "--socket", "/tmp/unused.sock", "--root", "/nowhere"])
         self.assertEqual(done.returncode, 1)
-        self.assertIn("Cannot read the host below /nowhere: No such file or directory", done.stderr)
+        self.assertIn("Cannot read the devices of the host below /nowhere: No such file or directory", done.stderr)
 
     def test_it_needs_a_directory(self):
         done = harness.run([harness.BIN / "tt-allocation-server", "--root", ""])
