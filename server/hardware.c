@@ -175,8 +175,9 @@ static void on_soon(struct ev_loop *loop, ev_timer *timer, int events)
 static void tell_failure(const struct hardware *hardware, int level, int error)
 {
     log_line(level, "Cannot read the devices of the host below %s: %s; %s", hardware->root, strerror(-error),
-             error == -ENOSYS ? "it takes openat2(), which Linux before 5.6 and RestrictSUIDSGID=yes do not allow"
-                              : "--root takes the directory that holds sys and proc");
+             error == -ENOSYS
+                 ? "it takes openat2(), which Linux before 5.6 and RestrictSUIDSGID= of systemd do not allow"
+                 : "--root takes the directory that holds sys and proc");
 }
 
 int hardware_init(struct hardware *hardware, struct ev_loop *loop, struct registry *registry, const char *root)
