@@ -6,6 +6,7 @@
 #include "smi/help.h"
 #include "smi/options.h"
 #include "smi/problem.h"
+#include "smi/query.h"
 #include "smi/show.h"
 #include "smi/terminal.h"
 #include "smi/users.h"
@@ -33,10 +34,11 @@ static int sample(const struct options *options, struct snapshot *ret)
     return r;
 }
 
-/* JSON says itself that there is no server; a table is worth showing if the host tells of devices. */
+/* Data are complete without a server, saying what is not known; a table is worth showing if the host tells of devices.
+ */
 static int do_without_server(struct snapshot *snapshot, const struct options *options, const struct style *style)
 {
-    bool is_worth_it = options->json || (options->view == VIEW_TABLE && snapshot->device_count > 0);
+    bool is_worth_it = options_want_data(options) || (options->view == VIEW_TABLE && snapshot->device_count > 0);
     int r = is_worth_it ? snapshot_select(snapshot, &options->filter) : 0;
 
     if (is_worth_it && r == 0)
@@ -109,6 +111,8 @@ static int explain(const struct options *options)
         help_print(stdout, options->view);
     else if (options->action == ACTION_COMPLETION)
         completion_print(stdout, options->shell);
+    else if (options->action == ACTION_FIELDS)
+        query_print_help(stdout);
     else
         fputs(version_text, stdout);
     return EXIT_FINE;
@@ -121,6 +125,8 @@ static int run(const struct options *options)
 
     if (options->action != ACTION_SHOW)
         return explain(options);
+    if (query_check(options) < 0)
+        return EXIT_USAGE;
     if (options->watch)
         return watch(options);
     r = sample(options, &snapshot);

@@ -69,6 +69,12 @@ struct options {
     struct filter filter;
 };
 
+/* Whether what is printed is for programs: no remark may stand between. */
+static inline bool options_want_data(const struct options *options)
+{
+    return options->json || options->csv;
+}
+
 /* -EINVAL after one line on stderr that says what is wrong and what was probably meant; -ENOMEM. */
 int options_parse(int argc, char **argv, struct options *ret);
 

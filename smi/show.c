@@ -6,6 +6,7 @@
 
 #include "smi/show.h"
 #include "smi/json.h"
+#include "smi/query.h"
 #include "smi/terminal.h"
 #include "smi/views.h"
 
@@ -34,6 +35,8 @@ int show(FILE *out, const struct snapshot *snapshot, const struct options *optio
 {
     if (options->json)
         return show_json(out, snapshot, options);
+    if (options->csv)
+        return query_print(out, snapshot, options);
     if (!snapshot_is_told(snapshot) || options->view == VIEW_TABLE)
         return print_overview(out, snapshot, &options->filter, style);
     return show_verb(out, snapshot, options, style);

@@ -7,6 +7,7 @@
  */
 
 #include "smi/snapshot.h"
+#include "smi/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -123,12 +124,45 @@ static struct coverage count_coverage(const struct snapshot *snapshot)
     return coverage;
 }
 
+static bool has_unknown_holders(const struct host *host)
+{
+    for (size_t i = 0; i < host->device_count; i++) {
+        if (host->devices[i].holders_error != 0)
+            return true;
+    }
+    return false;
+}
+
 bool snapshot_is_incomplete(const struct snapshot *snapshot)
 {
     const struct coverage *coverage = &snapshot->coverage;
 
     return snapshot->error != 0 || snapshot->host_error != 0 || coverage->untracked > 0 || coverage->hidden > 0 ||
-           coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals;
+           coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals ||
+           has_unknown_holders(&snapshot->host);
+}
+
+bool snapshot_knows_devices(const struct snapshot *snapshot)
+{
+    return snapshot_is_told(snapshot) || snapshot->merged.device_count > 0 ||
+           (snapshot->host_error == 0 && snapshot->host.devices_error == 0);
+}
+
+bool snapshot_knows_holders(const struct snapshot *snapshot)
+{
+    return snapshot->host_error == 0 && snapshot->host.devices_error == 0 && !has_unknown_holders(&snapshot->host);
+}
+
+bool snapshot_knows_processes(const struct snapshot *snapshot)
+{
+    return snapshot_is_told(snapshot) || snapshot->merged.process_count > 0 || snapshot_knows_holders(snapshot);
+}
+
+const char *snapshot_user(const struct snapshot *snapshot, const struct process_row *row)
+{
+    bool is_ours = !snapshot->root || row->tracking == TRACKING_REPORTING || row->tracking == TRACKING_EXITED;
+
+    return row->has_uid && is_ours ? user_name(row->facts.uid) : NULL;
 }
 
 /* The connection may be old, so the server's age is not what it said when it was made. */
@@ -163,7 +197,7 @@ static void drop_lists(struct snapshot *snapshot)
 int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root,
                   struct snapshot *ret)
 {
-    struct snapshot snapshot = {.time = wall_clock(), .path = path};
+    struct snapshot snapshot = {.time = wall_clock(), .path = path, .root = root};
     int r;
 
     snapshot.error = connection ? fetch(connection, &snapshot) : error;

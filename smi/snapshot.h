@@ -29,6 +29,7 @@ struct snapshot {
     uint64_t time;    /* ns since 1970 */
     char name[65];    /* of the host */
     const char *path; /* of the socket; NULL: no server was to be asked */
+    const char *root; /* of the host's files; NULL: "/" */
     int error;        /* negative errno: the server did not tell */
     int host_error;   /* negative errno: the host's files could not be read at all */
 
@@ -58,6 +59,15 @@ static inline bool snapshot_is_told(const struct snapshot *snapshot)
 
 /* Whether something is missing that there is, so that a sum may be too low. */
 bool snapshot_is_incomplete(const struct snapshot *snapshot);
+
+/* Whether a source told which devices there are, who has them open, and which processes use them. If not, an empty list
+ * says nothing. */
+bool snapshot_knows_devices(const struct snapshot *snapshot);
+bool snapshot_knows_holders(const struct snapshot *snapshot);
+bool snapshot_knows_processes(const struct snapshot *snapshot);
+
+/* NULL: the user has no name, or is one of another host, whose names are not known here. Lives until users_clear(). */
+const char *snapshot_user(const struct snapshot *snapshot, const struct process_row *row);
 
 /* The socket to ask at: the one given, else that of tt_alloc_connect(). NULL, to ask nobody, if only a root is given:
  * a tree of another host says nothing about the server of this one. */

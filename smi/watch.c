@@ -27,7 +27,7 @@
 #define FRAME_SIZE 65536 /* what is written at once; the largest screens take less */
 
 struct watcher {
-    const struct options *options;
+    struct options *options;
     const char *path;
     struct tt_alloc_connection *connection; /* NULL: to be made */
     bool on_screen;
@@ -67,10 +67,11 @@ static int put_frame(struct watcher *watcher, const char *frame)
     if (watcher->on_screen) {
         put_on_screen(frame);
     } else {
-        fputs(watcher->began && !watcher->options->json ? "\n" : "", stdout);
+        fputs(watcher->began && !options_want_data(watcher->options) ? "\n" : "", stdout);
         fputs(frame, stdout);
     }
     watcher->began = true;
+    watcher->options->noheader = true; /* of a query: one header for all frames */
     return fflush(stdout) == 0 ? 0 : -errno;
 }
 
@@ -82,7 +83,7 @@ static int draw(struct watcher *watcher, const struct snapshot *snapshot)
     FILE *out = open_memstream(&frame, &size);
     int r = out ? show(out, snapshot, watcher->options, &style) : -ENOMEM;
 
-    if (r == 0 && snapshot->error != 0 && !watcher->options->json)
+    if (r == 0 && snapshot->error != 0 && !options_want_data(watcher->options))
         r = style_line(out, &style, TINT_RED, "server not reachable, trying again: no answer at %s, %s", watcher->path,
                        problem_reason(snapshot->error));
     if (out && fclose(out) != 0)
@@ -116,10 +117,11 @@ static void pause_for(uint64_t interval, const sigset_t *resize)
 
 int watch(const struct options *options)
 {
+    struct options changing = *options;
     struct watcher watcher = {
-        .options = options,
+        .options = &changing,
         .path = snapshot_path(options->socket, options->root),
-        .on_screen = terminal_is_stdout() && !options->json,
+        .on_screen = terminal_is_stdout() && !options_want_data(options),
     };
     sigset_t resize;
     int r;

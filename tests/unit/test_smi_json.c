@@ -203,7 +203,13 @@ static void test_filter_by_region(void **state)
 
 static void test_no_server(void **state)
 {
-    struct snapshot sample = {.time = SAMPLE_TIME, .name = "h", .path = "/tmp/\xff.sock", .error = -ENOENT};
+    struct snapshot sample = {
+        .time = SAMPLE_TIME,
+        .name = "h",
+        .path = "/tmp/\xff.sock",
+        .error = -ENOENT,
+        .host = {.driver.error = -ENOENT, .devices_error = -ENOENT, .totals_error = -ENOENT},
+    };
     char *text = print(&sample, &everything, VIEW_TABLE, false);
     json_t *document = json_loads(text, 0, NULL);
 
