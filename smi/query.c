@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_WIDTH 23
+#define NAME_WIDTH 22
 
 struct query {
     const struct query_field **fields;
@@ -163,8 +163,10 @@ static void put_help(FILE *out, const struct query_fields *fields)
 
 void query_print_help(FILE *out)
 {
-    fputs("Names with commas between, or all. Numbers are bare: bytes, never K or M. What is not known is empty.\n"
-          "  --format=csv,noheader  without the first line      --format=csv,nounits  names in it without [units]\n",
+    fputs("Names with commas between, or all. Numbers are bare: bytes, never K or M.\n"
+          "What is not known is empty.\n"
+          "  --format=csv,noheader   without the line of names\n"
+          "  --format=csv,nounits    names without [units] behind them\n",
           out);
     fputs("\n--query-devices=FIELDS, a row for each device:\n", out);
     put_help(out, &query_device_fields);

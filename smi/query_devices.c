@@ -199,7 +199,7 @@ static const struct query_field fields[] = {
     {"l1_peak_bytes", "B", "the most that the l1 pool held", put_peak, TT_ALLOC_POOL_L1},
     {"l1_small_used_bytes", "B", "the part of l1_used_bytes that is L1_SMALL", put_region, TT_ALLOC_L1_SMALL},
     {"cb_used_bytes", "B", "the part of l1_used_bytes that is circular buffers", put_region, TT_ALLOC_CB},
-    {"processes", NULL, "that report on it, or, unknown to the server, have it open", put_processes, 0},
+    {"processes", NULL, "that report on it; without reports: that have it open", put_processes, 0},
     {"holders", NULL, "processes that have it open", put_holders, 0},
     {"idle_seconds", "s", "since the last report on it", put_idle, 0},
     {"temperature_celsius", "C", "of the chip", put_reading, READING_TEMPERATURE},
@@ -209,7 +209,7 @@ static const struct query_field fields[] = {
     {"voltage_volts", "V", "of the core", put_reading, READING_VOLTAGE},
     {"fan_rpm", "rpm", "of the fan", put_reading, READING_FAN},
     {"aiclk_mhz", "MHz", "clock of the cores", put_reading, READING_AICLK},
-    {"heartbeat", NULL, "count of the firmware; it stands still where that hangs", put_reading, READING_HEARTBEAT},
+    {"heartbeat", NULL, "count of the firmware; stands still where that hangs", put_reading, READING_HEARTBEAT},
     {"firmware", NULL, "version of the firmware bundle", put_firmware, 0},
 };
 /* clang-format on */

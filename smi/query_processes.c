@@ -175,7 +175,7 @@ static const struct query_field fields[] = {
     {"start_time", NULL, "UTC; with pid it is unique", put_start, 0},
     {"user", NULL, "name of the user", put_user, 0},
     {"uid", NULL, "number of the user", put_uid, 0},
-    {"tracking", NULL, "reporting; shm_only, by tt-metal's totals; untracked, memory not known", put_tracking, 0},
+    {"tracking", NULL, "reporting, shm_only or untracked", put_tracking, 0},
     {"devices", NULL, "that it used or has open, with commas between", put_devices, 0},
     {"container", NULL, "docker 3f2a90b1c2d4", put_container, 0},
     {"cgroup", NULL, "path of its control group", put_cgroup, 0},
