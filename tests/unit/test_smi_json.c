@@ -226,6 +226,286 @@ static void test_no_server(void **state)
     free(text);
 }
 
+/* ---- What the host tells ---- */
+
+static const struct host_holder sample_holders[] = {{4711, 2}, {9006, 1}};
+
+static struct host_device sample_node(void)
+{
+    return (struct host_device){
+        .number = 4,
+        .board_id = {0, 0x0100014111908000},
+        .temperature = {0, 58437},
+        .power = {0, 46000000},
+        .voltage = {0, 780},
+        .aiclk = {-EACCES, 0},
+        .heartbeat = {0, 7},
+        .fan = {-ENOENT, 0},
+        .firmware = {0, "18.12.0.0"},
+        .eth_firmware = {-ENODEV, ""},
+        .link_speed = {0, "16.0 GT/s PCIe"},
+        .link_width = {0, 16},
+        .holders = (struct host_holder *)sample_holders,
+        .holder_count = SAMPLE_COUNT(sample_holders),
+        .hidden_opens = 3,
+    };
+}
+
+static json_t *keep(json_t *object)
+{
+    assert_non_null(object);
+    return object;
+}
+
+static void test_device_of_the_host(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    struct host_device node = sample_node();
+    struct device_row row = sample_device_row(&sample_devices[2]);
+    json_t *device;
+
+    (void)state;
+    row.node = &node;
+    row.is_told = row.is_complete = row.has_peaks = false;
+    device = keep(json_device(&row, &sample, &everything));
+    check_text(device, "label", "7");
+    check_integer(device, "node", 4);
+    check_text(device, "board_id", "0100014111908000");
+    check_null(device, "size_source");
+    check_null(device, "idle_seconds");
+    assert_true(json_is_false(at(device, "complete")));
+    assert_float_equal(json_number_value(at(device, "telemetry.temperature_celsius")), 58.437, 1e-9);
+    check_null(device, "telemetry.aiclk_mhz");
+    check_text(device, "telemetry.unavailable.aiclk_mhz", "not_permitted");
+    check_text(device, "telemetry.unavailable.fan_rpm", "not_offered");
+    assert_null(json_object_get(at(device, "telemetry.unavailable"), "power_watts"));
+    check_text(device, "firmware.bundle", "18.12.0.0");
+    check_text(device, "firmware.unavailable.eth", "no_data");
+    check_integer(device, "holders.1.pid", 9006);
+    check_integer(device, "hidden_opens", 3);
+    check_integer(device, "pools.0.allocated_bytes", (json_int_t)(5 * MIB));
+    check_null(device, "pools.0.peak_bytes");
+    check_null(device, "pools.0.buffers");
+    json_decref(device);
+    snapshot_clear(&sample);
+}
+
+static void test_far_chip(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    struct tt_alloc_device facts = {.device = device_remote_number(4, 0)};
+    struct device_row row = {.facts = facts, .is_placed = true};
+    json_t *device = keep(json_device(&row, &sample, &everything));
+
+    (void)state;
+    check_text(device, "device", "4R");
+    check_text(device, "label", "4R");
+    check_null(device, "node");
+    check_null(device, "holders");
+    check_null(device, "processes");
+    check_text(device, "holders_unavailable", "no_node");
+    check_text(device, "telemetry.unavailable.power_watts", "no_node");
+    json_decref(device);
+    row.facts.device = DEVICE_UNKNOWN + 2;
+    device = keep(json_device(&row, &sample, &everything));
+    check_text(device, "device", "?2");
+    check_text(device, "label", "?");
+    json_decref(device);
+    row = sample_device_row(&sample_devices[0]);
+    row.is_placed = false;
+    device = keep(json_device(&row, &sample, &everything));
+    check_text(device, "device", "0");
+    check_text(device, "label", "0?");
+    json_decref(device);
+    snapshot_clear(&sample);
+}
+
+static void test_official_keys(void **state)
+{
+    struct host_device node = sample_node();
+    struct device_row row = sample_device_row(&sample_devices[0]);
+    json_t *device;
+
+    (void)state;
+    row.node = &node;
+    device = keep(json_device_info(&row));
+    check_text(device, "board_info.bus_id", "0000:09:00.0");
+    check_text(device, "board_info.board_type", "n300 L");
+    check_text(device, "board_info.board_id", "0100014111908000");
+    check_integer(device, "board_info.pcie_speed", 4);
+    check_text(device, "board_info.pcie_width", "16");
+    check_text(device, "telemetry.voltage", "0.78");
+    check_text(device, "telemetry.power", "46.0");
+    check_text(device, "telemetry.asic_temperature", "58.4");
+    check_text(device, "telemetry.heartbeat", "7");
+    check_null(device, "telemetry.aiclk");
+    check_null(device, "telemetry.fan_speed");
+    check_text(device, "firmwares.fw_bundle_version", "18.12.0.0");
+    check_null(device, "firmwares.eth_fw");
+    json_decref(device);
+    row.node = NULL;
+    device = keep(json_device_info(&row));
+    check_null(device, "telemetry.power");
+    check_null(device, "limits.thm_limit");
+    json_decref(device);
+}
+
+static void test_untracked(void **state)
+{
+    static const int32_t held[] = {0};
+    struct snapshot sample = sample_make(&everything);
+    struct host_device node = sample_node();
+    struct process_row row = {
+        .facts = {.pid = 9006, .comm = "", .command = "?"},
+        .tracking = TRACKING_UNTRACKED,
+        .held = held,
+        .held_count = 1,
+    };
+    json_t *process;
+
+    (void)state;
+    sample.host.devices = &node;
+    sample.host.device_count = 1;
+    sample.host.devices_error = 0;
+    process = keep(json_process(&row, &sample, &everything));
+    check_text(process, "tracking", "untracked");
+    for (const char *names = "usage pools buffers uid user command cmdline comm serial inexact lost_reports shm "
+                             "difference_bytes age_seconds idle_seconds sessions container inner_pid",
+                    *next = names;
+         *next;) {
+        char name[32] = {0};
+        size_t length = strcspn(next, " ");
+
+        memcpy(name, next, length);
+        check_null(process, name);
+        next += length + (next[length] == ' ');
+    }
+    check_text(process, "held_devices.0", "0");
+    check_integer(process, "device", 4);
+    json_decref(process);
+    node.holders_error = -ENOENT;
+    process = keep(json_process(&row, &sample, &everything));
+    check_null(process, "held_devices");
+    check_null(process, "device");
+    json_decref(process);
+    sample.host.devices = NULL;
+    sample.host.device_count = 0;
+    snapshot_clear(&sample);
+}
+
+static void test_shm_only(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    struct host_amount held[HOST_MEMORIES] = {[HOST_DRAM] = {true, 5 * MIB}, [HOST_L1] = {true, 0}};
+    struct made_usage made = {0};
+    struct process_row row = {.facts = {.pid = 9, .comm = "x", .command = "x"}, .tracking = TRACKING_SHM_ONLY};
+    json_t *process;
+
+    (void)state;
+    made_usage_add(&made, 0, held);
+    row.facts.usage = made.list;
+    row.facts.usage_count = made.count;
+    memcpy(row.shm, held, sizeof(held));
+    process = keep(json_process(&row, &sample, &everything));
+    check_integer(process, "usage.0.allocated_bytes", (json_int_t)(5 * MIB));
+    check_null(process, "usage.0.peak_bytes");
+    check_null(process, "usage.0.buffers");
+    check_null(process, "usage.0.allocations");
+    check_null(process, "usage.0.logical_id");
+    check_null(process, "buffers");
+    check_integer(process, "shm.l1", 0);
+    check_null(process, "shm.trace");
+    check_null(process, "difference_bytes");
+    json_decref(process);
+    snapshot_clear(&sample);
+}
+
+static void test_difference(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    struct process_row row = sample_process_row(&sample_processes[0], TRACKING_REPORTING);
+    json_t *process;
+
+    (void)state;
+    row.shm[HOST_DRAM] = (struct host_amount){true, 500 * MIB};
+    process = keep(json_process(&row, &sample, &everything));
+    check_integer(process, "difference_bytes.dram", -(json_int_t)(12 * MIB));
+    check_null(process, "difference_bytes.l1");
+    json_decref(process);
+    snapshot_clear(&sample);
+}
+
+static void test_totals_of_no_device(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    struct host_slot slot = {.inner_pid = 12, .state = HOST_SLOT_GONE, .comm = "old", .held = {{true, MIB}}};
+    struct host_totals totals[] = {
+        {.id = 5,
+         .path = "/dev/shm/a",
+         .state = HOST_TOTALS_STALE,
+         .version = 3,
+         .slots = &slot,
+         .slot_count = 1,
+         .phantom = {[HOST_DRAM] = {true, MIB}, [HOST_CB] = {true, MIB}}},
+        {.id = 6, .path = "/dev/shm/b", .state = HOST_TOTALS_UNREADABLE, .error = -EACCES},
+    };
+    int32_t devices[] = {DEVICE_UNKNOWN, DEVICE_UNKNOWN};
+    json_t *sources, *errors;
+
+    (void)state;
+    sample.host.totals = totals;
+    sample.host.totals_count = SAMPLE_COUNT(totals);
+    sample.host.totals_error = 0;
+    sample.merged.totals = devices;
+    sources = keep(json_sources(&sample));
+    errors = keep(json_errors(&sample));
+    check_integer(sources, "totals.found", 2);
+    check_integer(sources, "totals.denied", 1);
+    check_integer(sources, "totals.stale", 1);
+    check_integer(sources, "totals.unplaced.0.memories.dram.phantom_bytes", (json_int_t)MIB);
+    check_null(sources, "totals.unplaced.0.memories.cb.phantom_bytes");
+    check_text(sources, "totals.unplaced.0.slots.0.state", "gone");
+    check_null(sources, "totals.unplaced.0.slots.0.pid");
+    check_text(sources, "totals.unplaced.1.unavailable", "not_permitted");
+    check_null(sources, "totals.unplaced.1.memories");
+    assert_int_equal(json_array_size(errors), 1);
+    check_text(errors, "0.code", "totals_denied");
+    check_text(errors, "0.path", "/dev/shm/b");
+    json_decref(sources);
+    json_decref(errors);
+    sample.host.totals = NULL;
+    sample.host.totals_count = 0;
+    sample.merged.totals = NULL;
+    snapshot_clear(&sample);
+}
+
+/* The driver told of devices, and no server was asked. */
+static void test_not_asked(void **state)
+{
+    struct snapshot sample = sample_make(&everything);
+    char *text;
+    json_t *document;
+
+    (void)state;
+    sample.path = NULL;
+    sample.host.devices_error = 0;
+    text = print(&sample, &everything, VIEW_TABLE, false);
+    document = json_loads(text, 0, NULL);
+    check_text(document, "server.state", "not_asked");
+    check_null(document, "server.path");
+    check_null(document, "server.uptime_seconds");
+    check_null(document, "coverage.processes_reporting");
+    check_null(document, "coverage.leaks");
+    check_integer(document, "coverage.processes_untracked", 0);
+    check_null(document, "leaks");
+    assert_int_equal(json_array_size(at(document, "devices")), 3);
+    assert_int_equal(json_array_size(at(document, "device_info")), 3);
+    check_null(document, "devices.0.pools.0.regions.0.leaked_bytes");
+    json_decref(document);
+    free(text);
+    snapshot_clear(&sample);
+}
+
 static void test_lines(void **state)
 {
     struct snapshot sample = sample_make(&everything);
@@ -259,6 +539,14 @@ int main(void)
         cmocka_unit_test(test_leaks_and_ended),
         cmocka_unit_test(test_filter_by_region),
         cmocka_unit_test(test_no_server),
+        cmocka_unit_test(test_device_of_the_host),
+        cmocka_unit_test(test_far_chip),
+        cmocka_unit_test(test_official_keys),
+        cmocka_unit_test(test_untracked),
+        cmocka_unit_test(test_shm_only),
+        cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_totals_of_no_device),
+        cmocka_unit_test(test_not_asked),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_integers_stay_positive),
     };
