@@ -13,22 +13,16 @@ static bool is_told(const struct process_row *row)
     return row->tracking == TRACKING_REPORTING || row->tracking == TRACKING_EXITED;
 }
 
-/* Neither a process that is gone nor one that cannot be seen has a name. */
-static bool is_named(const struct process_row *row)
-{
-    return is_told(row) || row->facts.comm[0];
-}
-
 static json_t *identity(const struct process_row *row, const struct snapshot *snapshot)
 {
     const struct tt_alloc_process *process = &row->facts;
-    const char *command = is_named(row) ? process->command : NULL;
+    const char *command = process_is_named(row) ? process->command : NULL;
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
                      json_count_if(process->pid > 0, (uint64_t)process->pid), "start_time",
                      json_moment(process->start_time), "user", json_text(snapshot_user(snapshot, row)), "uid",
                      json_count_if(row->has_uid, process->uid), "command", json_text(command), "comm",
-                     json_text(is_named(row) ? process->comm : NULL), "serial",
+                     json_text(process_is_named(row) ? process->comm : NULL), "serial",
                      is_told(row) ? json_identifier(process->serial) : json_null(), "label_pid",
                      json_count_if(process->label_pid > 0, (uint64_t)process->label_pid));
 }
@@ -133,7 +127,7 @@ static json_t *difference(const struct process_row *row)
 json_t *json_process(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter)
 {
     const struct tt_alloc_process *process = &row->facts;
-    const char *command = is_named(row) ? process->command : NULL;
+    const char *command = process_is_named(row) ? process->command : NULL;
     json_t *life = json_pack("{s:s, s:o, s:o, s:o, s:o, s:b}", "tracking", tracking_name(row->tracking), "sessions",
                              json_count_if(is_told(row), process->sessions), "age_seconds",
                              json_seconds_if(is_told(row) || process->start_time != 0, process->age), "idle_seconds",

@@ -149,22 +149,16 @@ static int put_idle(FILE *out, const struct query_row *row, uint32_t index)
     return query_put_seconds(out, is_told(row->process), row->process->facts.idle);
 }
 
-/* A process that is gone or cannot be seen has neither. */
-static bool is_named(const struct process_row *process)
-{
-    return is_told(process) || process->facts.comm[0];
-}
-
 static int put_comm(FILE *out, const struct query_row *row, uint32_t index)
 {
     (void)index;
-    return query_put_text(out, row, is_named(row->process) ? row->process->facts.comm : NULL);
+    return query_put_text(out, row, process_is_named(row->process) ? row->process->facts.comm : NULL);
 }
 
 static int put_command(FILE *out, const struct query_row *row, uint32_t index)
 {
     (void)index;
-    return query_put_text(out, row, is_named(row->process) ? row->process->facts.command : NULL);
+    return query_put_text(out, row, process_is_named(row->process) ? row->process->facts.command : NULL);
 }
 
 /* clang-format off */

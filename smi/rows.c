@@ -33,6 +33,14 @@ const char *tracking_name(enum tracking tracking)
     return trackings[tracking].name;
 }
 
+/* A name may be empty, so that the text alone does not tell. */
+bool process_is_named(const struct process_row *row)
+{
+    bool is_told = row->tracking == TRACKING_REPORTING || row->tracking == TRACKING_EXITED;
+
+    return is_told || (row->seen && row->seen->error == 0) || row->facts.comm[0];
+}
+
 uint32_t region_of_memory(enum host_memory memory)
 {
     static const uint32_t of_memory[HOST_MEMORIES] = {

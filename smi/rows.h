@@ -62,6 +62,9 @@ struct process_row {
     bool has_peaks;   /* and counts of buffers */
 };
 
+/* Whether its name and command are known; they are not of a process that is gone or cannot be seen. */
+bool process_is_named(const struct process_row *row);
+
 /*
  * Numbers of devices. A chip that has no node of its own, the far one of an n300, is named after the node of its board,
  * "0R"; one whose board is not known is "?". Their numbers are below 0.

@@ -92,9 +92,10 @@ def _check_any_of(value, rule, _, where):
 
 
 def _check_type(value, rule, _, where):
-    types = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
+             "null": type(None)}
     names = rule if isinstance(rule, list) else [rule]
-    good = any(isinstance(value, types[name]) and (name != "integer" or value is not True and value is not False)
+    good = any(isinstance(value, types[name]) and (name not in ("integer", "number") or not isinstance(value, bool))
                for name in names)
     assert good, f"{where}: {value!r} is not {names}"
 
@@ -106,6 +107,16 @@ def _check_required(value, rule, _, where):
 def _check_properties(value, rule, _, where):
     for name in set(rule) & set(value if isinstance(value, dict) else ()):
         check_schema(value[name], rule[name], f"{where}.{name}")
+
+
+def _check_additional(value, rule, schema, where):
+    for name in set(value if isinstance(value, dict) else ()) - set(schema.get("properties", ())):
+        check_schema(value[name], rule, f"{where}.{name}")
+
+
+def _check_all_of(value, rule, _, where):
+    for schema in rule:
+        check_schema(value, schema, where)
 
 
 def _check_items(value, rule, _, where):
@@ -132,10 +143,12 @@ _RULES = {
     "type": _check_type,
     "required": _check_required,
     "properties": _check_properties,
+    "additionalProperties": _check_additional,
     "items": _check_items,
     "pattern": _check_pattern,
     "oneOf": _check_one_of,
     "anyOf": _check_any_of,
+    "allOf": _check_all_of,
     "$ref": _check_ref,
     "const": _expect(lambda value, rule: value == rule),
     "enum": _expect(lambda value, rule: value in rule),
