@@ -9,6 +9,7 @@
 #include "smi/options.h"
 #include "smi/option_table.h"
 #include "smi/unknown.h"
+#include "smi/users.h"
 #include "smi/values.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 struct command_line {
     struct options options;
     const char *seconds, *milliseconds;
+    const char *user;        /* NULL: whoever asks */
     bool given[OPTIONS_MAX]; /* by place in the table */
 };
 
@@ -90,7 +92,7 @@ static bool take_flag(struct options *options, int option)
     }
 }
 
-/* Those whose value is taken as it is; NULL for all others. */
+/* Those whose value is taken as it is, and looked at when all are known; NULL for all others. */
 static const char **find_text(struct command_line *line, int option)
 {
     switch (option) {
@@ -98,6 +100,8 @@ static const char **find_text(struct command_line *line, int option)
         return &line->seconds;
     case OPT_MILLISECONDS:
         return &line->milliseconds;
+    case OPT_USER:
+        return &line->user;
     case OPT_QUERY_DEVICES:
         return &line->options.query_devices;
     case OPT_QUERY_PROCESSES:
@@ -111,13 +115,11 @@ static const char **find_text(struct command_line *line, int option)
     }
 }
 
-static int take_value(struct options *options, int option, int argc, char **argv)
+static int take_value(struct options *options, int option, char **argv)
 {
     switch (option) {
     case OPT_DEVICE:
         return value_devices(&options->filter, optarg);
-    case OPT_USER:
-        return value_user(&options->filter, next_word(argc, argv));
     case OPT_PID:
         return value_pid(&options->filter, optarg);
     case OPT_REGION:
@@ -148,10 +150,10 @@ static int take_option(struct command_line *line, int option, int argc, char **a
     if (entry)
         line->given[entry - option_table] = true;
     if (text)
-        *text = optarg;
+        *text = option == OPT_USER ? next_word(argc, argv) : optarg;
     if (text || take_flag(&line->options, option))
         return 0;
-    return take_value(&line->options, option, argc, argv);
+    return take_value(&line->options, option, argv);
 }
 
 static int take_words(struct options *options, int count, char **words)
@@ -220,6 +222,15 @@ static int check_query(struct options *options)
     return 0;
 }
 
+/* Who a name is depends on the root, which may come later on the line. */
+static int check_user(struct command_line *line)
+{
+    users_set_root(line->options.root);
+    if (!line->given[option_by_code(OPT_USER) - option_table])
+        return 0;
+    return value_user(&line->options.filter, line->user);
+}
+
 /* What no option alone can tell. */
 static int check(struct command_line *line)
 {
@@ -227,7 +238,9 @@ static int check(struct command_line *line)
 
     if (r == 0)
         r = check_verb(line);
-    return r == 0 ? check_query(&line->options) : r;
+    if (r == 0)
+        r = check_query(&line->options);
+    return r == 0 ? check_user(line) : r;
 }
 
 int options_parse(int argc, char **argv, struct options *ret)

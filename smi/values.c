@@ -7,9 +7,9 @@
 #include "smi/values.h"
 #include "smi/option_table.h"
 #include "smi/text.h"
+#include "smi/users.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,15 +90,16 @@ int value_devices(struct filter *filter, char *list)
 
 int value_user(struct filter *filter, const char *user)
 {
-    const struct passwd *entry = user ? getpwnam(user) : NULL;
-    long uid = (long)geteuid();
+    uint32_t uid = geteuid();
+    long number;
 
-    if (entry)
-        uid = (long)entry->pw_uid;
-    else if (user && !parse_number(user, 0, UINT32_MAX, &uid))
-        return refuse("-u takes a user name or uid; there is no user '%s'", user);
+    if (user && !user_uid(user, &uid)) {
+        if (!parse_number(user, 0, UINT32_MAX, &number))
+            return refuse("-u takes a user name or uid; there is no user '%s'", user);
+        uid = (uint32_t)number;
+    }
     filter->by_uid = true;
-    filter->uid = (uint32_t)uid;
+    filter->uid = uid;
     return 0;
 }
 

@@ -17,7 +17,7 @@ bool value_interval(const char *text, double unit, uint64_t *ret);
 /* Adds the numbers of a comma list, which is cut up. */
 int value_devices(struct filter *filter, char *list);
 
-/* A name or uid; NULL: whoever asks. */
+/* A name or uid; NULL: whoever asks. After users_set_root(). */
 int value_user(struct filter *filter, const char *user);
 
 int value_pid(struct filter *filter, const char *text);

@@ -12,12 +12,15 @@
 
 #include "smi/help.h"
 #include "smi/option_table.h"
+#include "smi/users.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tests/unit/host_fixture.h"
 
 #define WORDS_MAX 16
 
@@ -128,6 +131,29 @@ static void test_user(void **state)
     assert_int_equal(options.filter.device_count, 1);
     options_clear(&options);
     refuse("-u no-such-user-here");
+}
+
+/* Users of a tree are those of its own etc/passwd, wherever --root stands. */
+static void test_user_of_tree(void **state)
+{
+    struct tree tree = tree_open();
+    char line[128];
+
+    (void)state;
+    tree_write(&tree, "etc/passwd",
+               "root:x:0:0::/:/bin/sh\nmira:x:77:77::/:/bin/sh\n\nbroken\njun:x:78:78::/:/bin/sh\n");
+    snprintf(line, sizeof(line), "-u jun --root %s", tree.path);
+    assert_int_equal(accept(line).filter.uid, 78);
+    assert_string_equal(user_name(77), "mira");
+    assert_null(user_name(79));
+    snprintf(line, sizeof(line), "--root %s -u 79", tree.path);
+    assert_int_equal(accept(line).filter.uid, 79);
+    snprintf(line, sizeof(line), "--root %s -u daemon", tree.path);
+    refuse(line);
+    assert_int_equal(accept("--root / -u root").filter.uid, 0);
+    assert_null(user_name(77));
+    users_clear();
+    tree_close(&tree);
 }
 
 static void test_process_and_region(void **state)
@@ -321,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_verbs),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_user),
+        cmocka_unit_test(test_user_of_tree),
         cmocka_unit_test(test_process_and_region),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_reset_is_never_taken),
