@@ -70,8 +70,8 @@ static int check_filter(const struct snapshot *snapshot, const struct options *o
 {
     for (size_t i = 0; i < options->filter.device_count; i++) {
         if (!snapshot_has_device(snapshot, options->filter.devices[i])) {
-            fprintf(stderr, "tt-smi: nothing was reported on device %d   tt-smi lists the devices\n",
-                    options->filter.devices[i]);
+            fprintf(stderr, "tt-smi: nothing was reported on device %s   tt-smi lists the devices\n",
+                    device_label(options->filter.devices[i]).text);
             return EXIT_NOT_FOUND;
         }
     }

@@ -12,8 +12,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NODES_MAX (1 << 20) /* with far chips; beyond them a number tells nothing */
-
 static const struct {
     const char *title, *name;
 } trackings[] = {
@@ -88,12 +86,12 @@ void made_usage_add(struct made_usage *made, int32_t device, const struct host_a
 int32_t device_remote_number(int32_t node, unsigned index)
 {
     assert(index < DEVICE_FAR_CHIPS);
-    return node < NODES_MAX ? -1 - (node * DEVICE_FAR_CHIPS + (int32_t)index) : DEVICE_UNKNOWN;
+    return node < DEVICE_NODES_MAX ? -1 - (node * DEVICE_FAR_CHIPS + (int32_t)index) : DEVICE_UNKNOWN;
 }
 
 static bool is_far(int32_t number)
 {
-    return number < 0 && number >= -NODES_MAX * DEVICE_FAR_CHIPS;
+    return number < 0 && number >= -DEVICE_NODES_MAX * DEVICE_FAR_CHIPS;
 }
 
 int64_t device_rank(int32_t number)

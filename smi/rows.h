@@ -71,7 +71,8 @@ bool process_is_named(const struct process_row *row);
  */
 #define DEVICE_UNKNOWN INT32_MIN /* and the next ones, up to the END */
 #define DEVICE_UNKNOWN_END (INT32_MIN + (1 << 20))
-#define DEVICE_FAR_CHIPS 32 /* of one node; a Galaxy has 32 chips in all */
+#define DEVICE_FAR_CHIPS 32        /* of one node; a Galaxy has 32 chips in all */
+#define DEVICE_NODES_MAX (1 << 20) /* with far chips; beyond them a number tells nothing */
 
 /* index is below DEVICE_FAR_CHIPS. */
 int32_t device_remote_number(int32_t node, unsigned index);

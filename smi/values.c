@@ -73,15 +73,40 @@ static int add_device(struct filter *filter, int32_t device)
     return 0;
 }
 
+static bool parse_node(const char *text, const char *end, long *ret)
+{
+    char node[16];
+
+    return snprintf(node, sizeof(node), "%.*s", (int)(end - text), text) < (int)sizeof(node) &&
+           parse_number(node, 0, DEVICE_NODES_MAX - 1, ret);
+}
+
+/* As device_label() writes it: a number, or that of a node, R and, from the second far chip on, which. */
+static bool parse_device(const char *text, int32_t *ret)
+{
+    const char *far = strpbrk(text, "rR");
+    long number, which = 1;
+    bool is_good;
+
+    if (!far)
+        is_good = parse_number(text, 0, INT32_MAX, &number);
+    else
+        is_good =
+            parse_node(text, far, &number) && (far[1] == '\0' || parse_number(far + 1, 2, DEVICE_FAR_CHIPS, &which));
+    if (is_good)
+        *ret = far ? device_remote_number((int32_t)number, (unsigned)which - 1) : (int32_t)number;
+    return is_good;
+}
+
 int value_devices(struct filter *filter, char *list)
 {
     for (char *item, *rest = list; (item = strsep(&rest, ","));) {
-        long device;
+        int32_t device;
         int r;
 
-        if (!parse_number(item, 0, INT32_MAX, &device))
-            return refuse("-d takes device numbers, such as 0 or 0,2, not '%s'", item);
-        r = add_device(filter, (int32_t)device);
+        if (!parse_device(item, &device))
+            return refuse("-d takes devices as tt-smi writes them, such as 0, 0R or 0,2, not '%s'", item);
+        r = add_device(filter, device);
         if (r < 0)
             return r;
     }

@@ -103,6 +103,20 @@ static void test_devices(void **state)
     assert_int_equal(options.filter.devices[1], 2);
     assert_int_equal(options.filter.devices[2], 7);
     options_clear(&options);
+    options = accept("-d 3,0R,2r,1R32"); /* far chips, as tables name them */
+    assert_int_equal(options.filter.device_count, 4);
+    assert_string_equal(device_label(options.filter.devices[0]).text, "3");
+    assert_string_equal(device_label(options.filter.devices[1]).text, "0R");
+    assert_string_equal(device_label(options.filter.devices[2]).text, "2R");
+    assert_string_equal(device_label(options.filter.devices[3]).text, "1R32");
+    options_clear(&options);
+    refuse("-d R");
+    refuse("-d 0R1");
+    refuse("-d 0R33");
+    refuse("-d 0RR");
+    refuse("-d -1R");
+    refuse("-d 1048576R");
+    refuse("-d 0?");
     refuse("-d x");
     refuse("-d 1,");
     refuse("-d -1");
