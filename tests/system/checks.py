@@ -141,27 +141,30 @@ def _():
         expect(os.statvfs(root / directory).f_flag & os.ST_RDONLY, f"/{directory} can be written")
 
 
+def mount_empty(place, *into):
+    run(*into, "mount", "-t", "tmpfs", "-o", "mode=755", "none", place)
+
+
 @contextlib.contextmanager
 def driver():
     """As if a driver with two devices were loaded, and nobody had either open. Yields the second one's list of holders.
-    The directories are put where the real ones would be, and the service is restarted to see them."""
-    places = ("/sys/class", "/proc/driver")
-    for place in places:
-        run("mount", "-t", "tmpfs", "-o", "mode=755", "none", place)
+    The directories are put where the real ones would be; the service has a /proc of its own, with a /proc/driver."""
+    mount_empty("/sys/class")
     try:
         for number, card in ((0, "n150"), (1, "p150a")):
             device = pathlib.Path(f"/sys/class/tenstorrent/tenstorrent!{number}")
-            holders = pathlib.Path(f"/proc/driver/tenstorrent/{number}/pids")
             device.mkdir(parents=True)
-            holders.parent.mkdir(parents=True)
             (device / "tt_card_type").write_text(f"{card}\n")
             (device / "tt_asic_id").write_text(f"{0xA51C + number:016X}\n")
-            holders.write_text("")
         run("systemctl", "restart", UNIT)
+        mount_empty("/proc/driver", "nsenter", "--mount", f"--target={main_pid()}")
+        for number in (0, 1):
+            holders = pathlib.Path(f"/proc/{main_pid()}/root/proc/driver/tenstorrent/{number}/pids")
+            holders.parent.mkdir(parents=True)
+            holders.write_text("")
         yield holders
     finally:
-        for place in places:
-            run("umount", place)
+        run("umount", "/sys/class")
         run("systemctl", "restart", UNIT)
 
 
