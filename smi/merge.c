@@ -75,12 +75,13 @@ static int compare_pid(const void *key, const void *entry)
     return (pid > other) - (pid < other);
 }
 
+/* 0 is nobody's number, though a server that cannot see a PID says it. */
 static bool is_reporting(const struct merged *merged, int32_t pid)
 {
     const struct process_row *row =
         bsearch(&pid, merged->processes, merged->process_count, sizeof(*merged->processes), compare_pid);
 
-    return row && row->tracking == TRACKING_REPORTING;
+    return pid > 0 && row && row->tracking == TRACKING_REPORTING;
 }
 
 /* From here on the row has usages of its own, and peaks that nobody saw together. */
@@ -108,27 +109,27 @@ static void add_totals(const struct merged *merged, const struct host_totals *to
     }
 }
 
-/* Who holds it tells all of his memory there. */
+/* Who holds it is known, and tells all of his memory there. */
 static bool is_covered(const struct merged *merged, const struct host_device *node)
 {
     for (size_t i = 0; i < node->holder_count; i++) {
         if (!is_reporting(merged, node->holders[i].pid))
             return false;
     }
-    return node->hidden_opens == 0;
+    return node->holders_error == 0 && node->hidden_opens == 0;
 }
 
 void merge_complete(bool is_server_asked, const struct host *host, struct merged *merged)
 {
     for (size_t i = 0; i < host->totals_count; i++) {
-        struct device_row *row = merged_find_device(merged, merged->totals[i]);
+        struct device_row *row = merged_find_chip(merged, &host->totals[i]);
 
         if (row)
             add_totals(merged, &host->totals[i], row);
     }
     for (size_t i = 0; i < merged->device_count; i++) {
         struct device_row *row = &merged->devices[i];
-        bool is_known = row->is_told || (is_server_asked && row->node && row->node->holders_error == 0);
+        bool is_known = row->is_told || (is_server_asked && row->node);
 
         row->is_complete = is_known && (!row->node || is_covered(merged, row->node));
         if (!row->is_told && row->node)

@@ -48,3 +48,5 @@ int merge_processes(const struct tt_alloc_list *processes, const struct host *ho
 void merge_complete(bool is_server_asked, const struct host *host, struct merged *merged);
 
 struct device_row *merged_find_device(const struct merged *merged, int32_t number);
+/* Whose totals they are, which a number would not always tell. */
+struct device_row *merged_find_chip(const struct merged *merged, const struct host_totals *totals);

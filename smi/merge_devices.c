@@ -156,7 +156,7 @@ static bool is_of_totals(const struct device_row *row, const struct host_totals 
     return (facts->known & TT_ALLOC_KNOWN_ASIC_ID) && facts->asic_id == totals->id;
 }
 
-static struct device_row *find_row(const struct merged *merged, const struct host_totals *totals)
+struct device_row *merged_find_chip(const struct merged *merged, const struct host_totals *totals)
 {
     for (size_t i = 0; i < merged->device_count; i++) {
         if (is_of_totals(&merged->devices[i], totals))
@@ -209,7 +209,7 @@ static struct device_row *add_far_chip(const struct host *host, const struct hos
 static void add_totals(const struct host *host, size_t index, struct merged *merged)
 {
     const struct host_totals *totals = &host->totals[index];
-    struct device_row *row = find_row(merged, totals);
+    struct device_row *row = merged_find_chip(merged, totals);
 
     if (!row && totals->state == HOST_TOTALS_OK)
         row = add_far_chip(host, totals, merged);
