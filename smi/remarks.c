@@ -139,10 +139,10 @@ static int say_phantom(struct remarks *remarks, const struct process_row *phanto
     int r = -ENOMEM;
 
     if (amounts && devices)
-        r = amounts[0] == '\0' ? 0
-                               : remark(remarks, TINT_YELLOW, "tt-smi doctor",
-                                        "! tt-metal's totals count %s on %s %s for processes that are gone.", amounts,
-                                        devices_title(devices), devices);
+        r = amounts[0] == '\0'
+                ? 0
+                : remark(remarks, TINT_YELLOW, "tt-smi doctor", "! %s on %s %s are phantom in tt-metal's totals.",
+                         amounts, devices_title(devices), devices);
     free(amounts);
     free(devices);
     return r;
