@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 static bool is_told(const struct process_row *process)
 {
@@ -53,12 +52,48 @@ static int put_tracking(FILE *out, const struct query_row *row, uint32_t index)
     return query_put_text(out, row, tracking_name(row->process->tracking));
 }
 
+static bool uses(const struct process_row *process, int32_t device, const struct filter *filter)
+{
+    for (size_t i = 0; i < process->held_count; i++) {
+        if (process->held[i] == device)
+            return true;
+    }
+    for (size_t i = 0; i < process->facts.usage_count; i++) {
+        if (process->facts.usage[i].device == device && filter_has_usage(filter, &process->facts.usage[i]))
+            return true;
+    }
+    return false;
+}
+
+/* One by one, unlike in a table: a range would have to be taken apart. Rows of one number stand side by side. */
+static void list_devices(FILE *out, const struct query_row *row)
+{
+    const struct snapshot *snapshot = row->snapshot;
+    bool began = false;
+
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        int32_t device = snapshot->devices[i]->facts.device;
+
+        if ((i > 0 && snapshot->devices[i - 1]->facts.device == device) || !uses(row->process, device, row->filter))
+            continue;
+        fprintf(out, "%s%s", began ? "," : "", device_label(device).text);
+        began = true;
+    }
+}
+
 static int put_devices(FILE *out, const struct query_row *row, uint32_t index)
 {
-    char *devices = join_devices(&row->process, 1, row->filter, false);
-    int r = devices ? query_put_text(out, row, strcmp(devices, "-") == 0 ? NULL : devices) : -ENOMEM;
+    char *devices = NULL;
+    size_t size;
+    FILE *list = open_memstream(&devices, &size);
+    int r = -ENOMEM;
 
     (void)index;
+    if (!list)
+        return -ENOMEM;
+    list_devices(list, row);
+    if (fclose(list) == 0)
+        r = query_put_text(out, row, devices);
     free(devices);
     return r;
 }

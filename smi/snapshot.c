@@ -133,12 +133,19 @@ static bool has_unknown_holders(const struct host *host)
     return false;
 }
 
+/* What a host does not offer is not missing. */
+static bool is_unread(int error)
+{
+    return error != 0 && error != -ENOENT;
+}
+
 bool snapshot_is_incomplete(const struct snapshot *snapshot)
 {
     const struct coverage *coverage = &snapshot->coverage;
 
     return snapshot->error != 0 || snapshot->host_error != 0 || coverage->untracked > 0 || coverage->hidden > 0 ||
            coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals ||
+           is_unread(snapshot->host.devices_error) || is_unread(snapshot->host.totals_error) ||
            has_unknown_holders(&snapshot->host);
 }
 
