@@ -7,21 +7,22 @@
  */
 
 #include "smi/json_rows.h"
+#include "smi/users.h"
 
 static bool is_told(const struct process_row *row)
 {
     return row->tracking == TRACKING_REPORTING || row->tracking == TRACKING_EXITED;
 }
 
-static json_t *identity(const struct process_row *row, const struct snapshot *snapshot)
+static json_t *identity(const struct process_row *row)
 {
     const struct tt_alloc_process *process = &row->facts;
     const char *command = process_is_named(row) ? process->command : NULL;
 
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
                      json_count_if(process->pid > 0, (uint64_t)process->pid), "start_time",
-                     json_moment(process->start_time), "user", json_text(snapshot_user(snapshot, row)), "uid",
-                     json_count_if(row->has_uid, process->uid), "command", json_text(command), "comm",
+                     json_moment(process->start_time), "user", json_text(row->has_uid ? user_name(process->uid) : NULL),
+                     "uid", json_count_if(row->has_uid, process->uid), "command", json_text(command), "comm",
                      json_text(process_is_named(row) ? process->comm : NULL), "serial",
                      is_told(row) ? json_identifier(process->serial) : json_null(), "label_pid",
                      json_count_if(process->label_pid > 0, (uint64_t)process->label_pid));
@@ -41,10 +42,9 @@ static json_t *figures(const struct process_row *row, const struct filter *filte
 }
 
 /* The keys that live and ended processes share. */
-static json_t *shared_keys(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter,
-                           bool holding)
+static json_t *shared_keys(const struct process_row *row, const struct filter *filter, bool holding)
 {
-    return json_merge(identity(row, snapshot), figures(row, filter, holding));
+    return json_merge(identity(row), figures(row, filter, holding));
 }
 
 /* ---- What the host tells ---- */
@@ -135,7 +135,7 @@ json_t *json_process(const struct process_row *row, const struct snapshot *snaps
                              row->is_complete);
     json_t *totals = json_pack("{s:o, s:o}", "shm", shm(row), "difference_bytes", difference(row));
 
-    life = json_merge(shared_keys(row, snapshot, filter, false), life);
+    life = json_merge(shared_keys(row, filter, false), life);
     return json_merge(json_merge(json_merge(life, place(row)), openness(row, snapshot)), totals);
 }
 
@@ -151,7 +151,8 @@ static json_t *ended_keys(const struct tt_alloc_process *process)
 
 json_t *json_ended(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter)
 {
-    return json_merge(shared_keys(row, snapshot, filter, false), ended_keys(&row->facts));
+    (void)snapshot;
+    return json_merge(shared_keys(row, filter, false), ended_keys(&row->facts));
 }
 
 json_t *json_leak(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter)
@@ -159,5 +160,6 @@ json_t *json_leak(const struct process_row *row, const struct snapshot *snapshot
     bool hung_up = row->facts.reason == TT_ALLOC_REASON_HUNG_UP;
     json_t *reason = json_pack("{s:s}", "reason", hung_up ? "owner_hung_up" : "owner_exited");
 
-    return json_merge(json_merge(reason, shared_keys(row, snapshot, filter, true)), ended_keys(&row->facts));
+    (void)snapshot;
+    return json_merge(json_merge(reason, shared_keys(row, filter, true)), ended_keys(&row->facts));
 }

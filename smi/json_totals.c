@@ -104,11 +104,10 @@ static json_t *file(const struct host_totals *totals)
 
 json_t *json_totals(const struct device_row *row, const struct snapshot *snapshot)
 {
-    const struct merged *merged = &snapshot->merged;
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < snapshot->host.totals_count; i++) {
-        if (merged_find_device(merged, merged->totals[i]) == row)
+        if (merged_find_chip(&snapshot->merged, &snapshot->host.totals[i]) == row)
             list = json_append(list, file(&snapshot->host.totals[i]));
     }
     return list;

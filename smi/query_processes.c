@@ -6,6 +6,7 @@
  */
 
 #include "smi/query_fields.h"
+#include "smi/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static int put_start(FILE *out, const struct query_row *row, uint32_t index)
 static int put_user(FILE *out, const struct query_row *row, uint32_t index)
 {
     (void)index;
-    return query_put_text(out, row, snapshot_user(row->snapshot, row->process));
+    return query_put_text(out, row, row->process->has_uid ? user_name(row->process->facts.uid) : NULL);
 }
 
 static int put_uid(FILE *out, const struct query_row *row, uint32_t index)

@@ -7,7 +7,6 @@
  */
 
 #include "smi/snapshot.h"
-#include "smi/users.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -163,13 +162,6 @@ bool snapshot_knows_holders(const struct snapshot *snapshot)
 bool snapshot_knows_processes(const struct snapshot *snapshot)
 {
     return snapshot_is_told(snapshot) || snapshot->merged.process_count > 0 || snapshot_knows_holders(snapshot);
-}
-
-const char *snapshot_user(const struct snapshot *snapshot, const struct process_row *row)
-{
-    bool is_ours = !snapshot->root || row->tracking == TRACKING_REPORTING || row->tracking == TRACKING_EXITED;
-
-    return row->has_uid && is_ours ? user_name(row->facts.uid) : NULL;
 }
 
 /* The connection may be old, so the server's age is not what it said when it was made. */

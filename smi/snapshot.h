@@ -66,9 +66,6 @@ bool snapshot_knows_devices(const struct snapshot *snapshot);
 bool snapshot_knows_holders(const struct snapshot *snapshot);
 bool snapshot_knows_processes(const struct snapshot *snapshot);
 
-/* NULL: the user has no name, or is one of another host, whose names are not known here. Lives until users_clear(). */
-const char *snapshot_user(const struct snapshot *snapshot, const struct process_row *row);
-
 /* The socket to ask at: the one given, else that of tt_alloc_connect(). NULL, to ask nobody, if only a root is given:
  * a tree of another host says nothing about the server of this one. */
 const char *snapshot_path(const char *socket, const char *root);

@@ -166,7 +166,7 @@ class Hosts(unittest.TestCase):
         self.assertEqual({(entry["device"], entry["region"], entry["allocated_bytes"]) for entry in process["usage"]
                           if entry["region"] == "dram"}, {("0", "dram", 8 * GIB + 512 * MIB), ("0R", "dram", 7 * GIB)})
         self.assertEqual(process["shm"]["dram"], 15 * GIB + 512 * MIB)
-        self.assertIsNone(process["user"], "users of another host are not looked up here")
+        self.assertEqual(process["user"], "mira", "users are those of the tree")
         self.assertIsNone(document["leaks"])
 
     def test_official_keys(self):
