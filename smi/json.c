@@ -8,6 +8,7 @@
 #include "smi/json.h"
 #include "smi/format.h"
 #include "smi/json_rows.h"
+#include "smi/json_top.h"
 
 #include <errno.h>
 
@@ -73,6 +74,14 @@ static void put_rows(json_t **document, const struct snapshot *snapshot, const s
     put(document, "device_info", knows_devices, device_infos(snapshot));
 }
 
+static void put_top(json_t **document, const struct snapshot *snapshot)
+{
+    bool is_told = snapshot_is_told(snapshot);
+
+    put(document, json_top_key(snapshot), is_told, json_top(snapshot));
+    put(document, "buffers_hidden", is_told, json_integer(json_clamp(snapshot->details.top.hidden)));
+}
+
 /* Only the server remembers processes that ended. */
 static json_t *build(const struct snapshot *snapshot, const struct filter *filter, enum view view)
 {
@@ -81,10 +90,12 @@ static json_t *build(const struct snapshot *snapshot, const struct filter *filte
 
     if (view == VIEW_TABLE)
         put_rows(&document, snapshot, filter);
+    if (view == VIEW_TOP)
+        put_top(&document, snapshot);
     if (view == VIEW_EXITED)
         put(&document, "exited", is_told,
             processes(snapshot->ended, snapshot->ended_count, snapshot, filter, json_ended));
-    else
+    if (view == VIEW_TABLE || view == VIEW_LEAKS)
         put(&document, "leaks", is_told, processes(snapshot->leaks, snapshot->leak_count, snapshot, filter, json_leak));
     put(&document, "errors", true, json_errors(snapshot));
     return document;

@@ -30,6 +30,8 @@ static int sample(const struct options *options, struct snapshot *ret)
     int error = path ? tt_alloc_connect(path, &connection) : 0;
     int r = snapshot_take(connection, path, error, options->root, ret);
 
+    if (r == 0)
+        r = details_ask(connection, options, ret);
     tt_alloc_disconnect(connection);
     return r;
 }
@@ -58,7 +60,7 @@ static int check_process(const struct snapshot *snapshot, const struct options *
         return EXIT_FINE;
     if (!snapshot_has_ended(snapshot, pid))
         fprintf(stderr, "tt-smi: process %d does not report   tt-smi lists those that do\n", pid);
-    else if (options->view == VIEW_TABLE)
+    else if (options->view == VIEW_TABLE || options->view == VIEW_TOP)
         fprintf(stderr, "tt-smi: process %d has ended   tt-smi exited -p %d\n", pid, pid);
     else
         return EXIT_FINE;
@@ -85,6 +87,10 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
 
     if (snapshot->host_error != 0 && options->root)
         return fail(options->root, snapshot->host_error);
+    if (!snapshot->path && options->view == VIEW_TOP) {
+        fputs("tt-smi: only a server knows single buffers   beside --root name one: --socket PATH\n", stderr);
+        return EXIT_NO_SERVER;
+    }
     if (snapshot->error != 0)
         return do_without_server(snapshot, options, &style);
     r = check_filter(snapshot, options);

@@ -27,6 +27,8 @@ static int show_verb(FILE *out, const struct snapshot *snapshot, const struct op
     }
     if (r < 0)
         return r;
+    if (options->view == VIEW_TOP)
+        return print_top(out, snapshot, &options->filter, style);
     return options->view == VIEW_LEAKS ? print_leaks(out, snapshot, &options->filter, style)
                                        : print_exited(out, snapshot, &options->filter, style);
 }

@@ -270,6 +270,7 @@ void snapshot_clear(struct snapshot *snapshot)
     merged_clear(&snapshot->merged);
     host_clear(&snapshot->host);
     drop_lists(snapshot);
+    details_clear(&snapshot->details);
     *snapshot = (struct snapshot){0};
 }
 

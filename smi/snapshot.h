@@ -7,6 +7,7 @@
  * made of. Tests make samples of their own.
  */
 
+#include "smi/details.h"
 #include "smi/merge.h"
 #include "smi/model.h"
 
@@ -49,6 +50,7 @@ struct snapshot {
     struct merged merged; /* owns the rows, as does ended_rows */
     struct process_row *ended_rows;
     struct tt_alloc_list *lists[3];
+    struct details details; /* of views that ask for more */
 };
 
 /* Whether the server was asked and told. */

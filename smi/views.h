@@ -28,3 +28,6 @@ int print_leaks(FILE *out, const struct snapshot *snapshot, const struct filter 
 
 /* All ended processes that the server remembers. */
 int print_exited(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);
+
+/* The largest, oldest or each process's groups of live buffers, or single ones. */
+int print_top(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style);

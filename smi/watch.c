@@ -41,6 +41,8 @@ static int sample(struct watcher *watcher, struct snapshot *ret)
     int error = must_connect ? tt_alloc_connect(watcher->path, &watcher->connection) : 0;
     int r = snapshot_take(watcher->connection, watcher->path, error, watcher->options->root, ret);
 
+    if (r == 0)
+        r = details_ask(watcher->connection, watcher->options, ret);
     if (r == 0 && ret->error != 0)
         watcher->connection = tt_alloc_disconnect(watcher->connection);
     return r;
