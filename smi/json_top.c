@@ -32,7 +32,7 @@ static json_t *buffer_keys(const struct tt_alloc_buffer *buffer)
                      json_clamp(buffer->age / NANOSECONDS));
 }
 
-static json_t *device_names(const struct group *group)
+static json_t *device_names(const struct buffer_group *group)
 {
     json_t *list = json_array();
 
@@ -46,7 +46,7 @@ static json_t *device_names(const struct group *group)
     return list;
 }
 
-static json_t *group_keys(const struct top *top, const struct group *group)
+static json_t *group_keys(const struct top *top, const struct buffer_group *group)
 {
     const struct tt_alloc_buffer *buffer = group->buffers[0];
     const struct region *region = &regions[buffer->region];
@@ -60,7 +60,7 @@ static json_t *group_keys(const struct top *top, const struct group *group)
                      json_clamp(group->oldest / NANOSECONDS));
 }
 
-static json_t *entry(const struct top *top, const struct group *group, const struct owners *owners)
+static json_t *entry(const struct top *top, const struct buffer_group *group, const struct owners *owners)
 {
     struct process_row owner = owners_find(owners, group->buffers[0]);
     json_t *object = top->each ? buffer_keys(group->buffers[0]) : group_keys(top, group);

@@ -80,6 +80,15 @@ static int check_filter(const struct snapshot *snapshot, const struct options *o
     return check_process(snapshot, options);
 }
 
+/* Whatever is wrong is what it is about. */
+static int examine(const struct snapshot *snapshot, const struct options *options)
+{
+    struct style style = terminal_style(options);
+    int code = EXIT_FINE, r = show_doctor(stdout, snapshot, options, &style, &code);
+
+    return r < 0 ? fail("cannot compose the output", r) : code;
+}
+
 static int show_once(struct snapshot *snapshot, const struct options *options)
 {
     struct style style = terminal_style(options);
@@ -87,6 +96,8 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
 
     if (snapshot->host_error != 0 && options->root)
         return fail(options->root, snapshot->host_error);
+    if (options->view == VIEW_DOCTOR)
+        return examine(snapshot, options);
     if (!snapshot->path && options->view == VIEW_TOP) {
         fputs("tt-smi: only a server knows single buffers   beside --root name one: --socket PATH\n", stderr);
         return EXIT_NO_SERVER;

@@ -5,7 +5,9 @@
  */
 
 #include "smi/show.h"
+#include "smi/doctor.h"
 #include "smi/json.h"
+#include "smi/json_doctor.h"
 #include "smi/query.h"
 #include "smi/terminal.h"
 #include "smi/views.h"
@@ -42,4 +44,25 @@ int show(FILE *out, const struct snapshot *snapshot, const struct options *optio
     if (!snapshot_is_told(snapshot) || options->view == VIEW_TABLE)
         return print_overview(out, snapshot, &options->filter, style);
     return show_verb(out, snapshot, options, style);
+}
+
+int show_doctor(FILE *out, const struct snapshot *snapshot, const struct options *options, const struct style *style,
+                int *ret_code)
+{
+    struct doctor_facts facts;
+    struct report report;
+    int r = doctor_facts_collect(snapshot, options->root, &facts);
+
+    if (r < 0)
+        return r;
+    r = doctor_examine(&facts, &report);
+    doctor_facts_clear(&facts);
+    if (r < 0)
+        return r;
+    r = options->json ? json_print_doctor(out, snapshot, &report, terminal_is_stdout())
+                      : report_print(out, &report, style);
+    if (r == 0)
+        *ret_code = report_exit_code(&report);
+    report_clear(&report);
+    return r;
 }

@@ -11,3 +11,7 @@
 
 /* 0 or -ENOMEM. A sample without a server is shown as such. */
 int show(FILE *out, const struct snapshot *snapshot, const struct options *options, const struct style *style);
+
+/* What tt-smi doctor finds, and its exit code. -ENOMEM. */
+int show_doctor(FILE *out, const struct snapshot *snapshot, const struct options *options, const struct style *style,
+                int *ret_code);

@@ -49,7 +49,7 @@ static struct columns choose_columns(const struct top *top)
     return columns;
 }
 
-static void set_devices(struct table *table, size_t column, const struct group *group)
+static void set_devices(struct table *table, size_t column, const struct buffer_group *group)
 {
     char *devices = group_devices(group);
 
@@ -57,7 +57,7 @@ static void set_devices(struct table *table, size_t column, const struct group *
     free(devices);
 }
 
-static void set_memory(struct table *table, size_t column, const struct top *top, const struct group *group)
+static void set_memory(struct table *table, size_t column, const struct top *top, const struct buffer_group *group)
 {
     const struct region *region = &regions[group->buffers[0]->region];
     bool is_pool = !top->each && top->by == TOP_BY_OWNER && region->pool >= 0;
@@ -65,7 +65,7 @@ static void set_memory(struct table *table, size_t column, const struct top *top
     table_set(table, column, TINT_NONE, "%s", is_pool ? pool_titles[region->pool] : region->title);
 }
 
-static void set_amount(struct table *table, size_t column, enum kind kind, const struct group *group)
+static void set_amount(struct table *table, size_t column, enum kind kind, const struct buffer_group *group)
 {
     const struct tt_alloc_buffer *buffer = group->buffers[0];
 
@@ -80,7 +80,7 @@ static void set_amount(struct table *table, size_t column, enum kind kind, const
 }
 
 static void set_cell(struct table *table, size_t column, enum kind kind, const struct top *top,
-                     const struct group *group, const struct process_row *owner)
+                     const struct buffer_group *group, const struct process_row *owner)
 {
     switch (kind) {
     case BYTES:
@@ -120,7 +120,7 @@ static int print_groups(FILE *out, const struct snapshot *snapshot, const struct
         return r;
     table = table_new(columns.list, columns.count, style);
     for (size_t row = 0; row < top->shown; row++) {
-        const struct group *group = &top->groups[row];
+        const struct buffer_group *group = &top->groups[row];
         struct process_row owner = owners_find(&owners, group->buffers[0]);
 
         table_row(table);

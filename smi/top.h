@@ -11,7 +11,7 @@
 
 #include "smi/options.h"
 
-struct group {
+struct buffer_group {
     const struct tt_alloc_buffer **buffers; /* by device */
     size_t count;
     uint64_t bytes;
@@ -26,7 +26,7 @@ struct top {
     uint64_t hidden; /* buffers of other users, that the server keeps to itself */
     bool each;       /* groups of one */
     enum top_order by;
-    struct group *groups; /* what comes first, first */
+    struct buffer_group *groups; /* what comes first, first */
     size_t group_count;
     size_t shown; /* of the groups */
 };

@@ -76,13 +76,13 @@ static bool begins_group(const struct top *top, size_t index)
 
 static void fill_groups(struct top *top)
 {
-    struct group *group = top->groups - 1;
+    struct buffer_group *group = top->groups - 1;
 
     for (size_t i = 0; i < top->buffer_count; i++) {
         const struct tt_alloc_buffer *buffer = top->buffers[i];
 
         if (begins_group(top, i))
-            *++group = (struct group){.buffers = &top->buffers[i]};
+            *++group = (struct buffer_group){.buffers = &top->buffers[i]};
         group->count++;
         group->bytes = add_saturating(group->bytes, buffer->size);
         if (group->oldest < buffer->age)
@@ -105,7 +105,7 @@ static void fill_leads(struct top *top)
 
 static int compare_groups(const void *a, const void *b, void *context)
 {
-    const struct group *left = a, *right = b;
+    const struct buffer_group *left = a, *right = b;
     const struct tt_alloc_buffer *left_buffer = left->buffers[0], *right_buffer = right->buffers[0];
     const enum top_order *by = context;
     int order = 0;

@@ -59,7 +59,7 @@ struct process_row owners_find(const struct owners *owners, const struct tt_allo
     };
 }
 
-char *group_devices(const struct group *group)
+char *group_devices(const struct buffer_group *group)
 {
     char *text = NULL;
     size_t size;

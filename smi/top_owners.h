@@ -18,4 +18,4 @@ void owners_clear(struct owners *owners);
 struct process_row owners_find(const struct owners *owners, const struct tt_alloc_buffer *buffer);
 
 /* The devices of the group's buffers: "0,0R". NULL when out of memory; free() it. */
-char *group_devices(const struct group *group);
+char *group_devices(const struct buffer_group *group);
