@@ -182,8 +182,9 @@ static int print_rest(FILE *out, const struct top *top, const struct style *styl
     int r = 0;
 
     if (more > 0)
-        r = style_line(out, style, TINT_NONE, "and %s more %s   tt-smi top -k %zu", format_count(more).text,
-                       top->each ? plural(more, "buffer", "buffers") : plural(more, "line", "lines"), top->group_count);
+        r = style_line(out, style, TINT_NONE, "and %s more %s   tt-smi top %s-k %zu", format_count(more).text,
+                       top->each ? plural(more, "buffer", "buffers") : plural(more, "line", "lines"),
+                       top->each ? "--each " : "", top->group_count);
     if (r == 0 && top->hidden > 0)
         r = style_line(out, style, TINT_YELLOW, "%s %s of other users %s not shown   ask for the group tt-alloc",
                        format_count(top->hidden).text, plural(top->hidden, "buffer", "buffers"),
