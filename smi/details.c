@@ -48,13 +48,13 @@ static uint64_t count_others(const struct snapshot *snapshot, const struct filte
     return buffers;
 }
 
-/* The server counts what it hides by one device, region and PID. */
+/* What the server counts as hidden may be more than what was asked for. */
 static uint64_t count_hidden(const struct snapshot *snapshot, const struct filter *filter)
 {
     uint64_t hidden = tt_alloc_list_hidden(snapshot->details.top.answer);
-    bool is_finer = filter->by_uid || filter->device_count > 1;
+    bool is_filtered = filter->by_uid || filter->device_count > 0 || filter->region >= 0 || filter->pid != 0;
 
-    return hidden > 0 && is_finer ? count_others(snapshot, filter) : hidden;
+    return hidden > 0 && is_filtered ? count_others(snapshot, filter) : hidden;
 }
 
 /* A device or process that the server does not know has no buffers; and who asks for a process whose buffers are not
@@ -73,8 +73,10 @@ static int ask_buffers(struct tt_alloc_connection *connection, const struct filt
     bool is_far = one_device && filter->devices[0] < 0; /* which no server numbers so */
     int r = is_far ? -ENODEV : tt_alloc_list_buffers(connection, &narrow, &top->answer);
 
-    if (r == -EPERM)
+    if (r == -EPERM) {
         top->hidden = count_others(snapshot, filter);
+        top->is_denied = true;
+    }
     if (r == -ENODEV || r == -ESRCH || r == -EPERM)
         return pick(filter, top);
     if (r < 0) {

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define NAMES_MAX 4 /* that a line tells */
+#define SLOTS 64    /* of a file */
 
 /* "rm PATH" for when it is safe; NULL when out of memory. */
 static char *compose_remedy(const struct host_totals *totals)
@@ -114,8 +115,11 @@ static char *describe_dead(const struct host_totals *totals)
     return text;
 }
 
+/* Where all slots are taken, what is held beyond them may well be of live processes. */
 static bool has_phantom(const struct host_totals *totals)
 {
+    if (totals->slot_count >= SLOTS && count_dead(totals) == 0)
+        return false;
     for (enum host_memory memory = 0; memory < HOST_CB; memory++) {
         if (totals->phantom[memory].known && totals->phantom[memory].bytes > 0)
             return true;

@@ -114,6 +114,8 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
         return fail("cannot compose the output", r);
     if (options->view == VIEW_LEAKS && snapshot->leak_count > 0)
         return EXIT_FINDING;
+    if (snapshot->details.top.is_denied)
+        return EXIT_NOT_PERMITTED;
     return options->strict && snapshot_is_incomplete(snapshot) ? EXIT_INCOMPLETE : EXIT_FINE;
 }
 

@@ -145,7 +145,7 @@ bool snapshot_is_incomplete(const struct snapshot *snapshot)
     return snapshot->error != 0 || snapshot->host_error != 0 || coverage->untracked > 0 || coverage->hidden > 0 ||
            coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals ||
            is_unread(snapshot->host.devices_error) || is_unread(snapshot->host.totals_error) ||
-           has_unknown_holders(&snapshot->host);
+           has_unknown_holders(&snapshot->host) || snapshot->details.top.hidden > 0;
 }
 
 bool snapshot_knows_devices(const struct snapshot *snapshot)

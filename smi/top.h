@@ -24,6 +24,7 @@ struct top {
     const struct tt_alloc_buffer **buffers; /* those that pass the filter, group by group */
     size_t buffer_count;
     uint64_t hidden; /* buffers of other users, that the server keeps to itself */
+    bool is_denied;  /* all that were asked for are of such */
     bool each;       /* groups of one */
     enum top_order by;
     struct buffer_group *groups; /* what comes first, first */
