@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_MAX 4 /* that a line tells */
-#define SLOTS 64    /* of a file */
+#define OLDEST_LAYOUT 2 /* of tt-metal, that is read */
+#define NAMES_MAX 4     /* that a line tells */
+#define SLOTS 64        /* of a file */
 
 /* "rm PATH" for when it is safe; NULL when out of memory. */
 static char *compose_remedy(const struct host_totals *totals)
@@ -164,8 +165,8 @@ static void check_file(const struct host_totals *totals, struct report *report)
         add_with_remedy(report, totals, "truncated: it is shorter than its layout");
         break;
     case HOST_TOTALS_UNSUPPORTED:
-        report_add(report, FINDING_WARNING, "update tt-alloc", "unsupported version %u at %s", totals->version,
-                   totals->path);
+        report_add(report, FINDING_WARNING, totals->version < OLDEST_LAYOUT ? "update tt-metal" : "update tt-alloc",
+                   "unsupported version %u at %s", totals->version, totals->path);
         break;
     case HOST_TOTALS_UNREADABLE:
         check_unreadable(totals, report);

@@ -83,7 +83,7 @@ static void put_top(json_t **document, const struct snapshot *snapshot)
 }
 
 /* Only the server remembers processes that ended. */
-static json_t *build(const struct snapshot *snapshot, const struct filter *filter, enum view view)
+json_t *json_document(const struct snapshot *snapshot, const struct filter *filter, enum view view)
 {
     json_t *document = head(snapshot);
     bool is_told = snapshot_is_told(snapshot);
@@ -102,10 +102,9 @@ static json_t *build(const struct snapshot *snapshot, const struct filter *filte
 }
 
 /* Readings have three decimals, six at most; more would show how doubles are made. */
-int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *filter, enum view view, bool indented)
+int json_write(FILE *out, json_t *document, bool indented)
 {
     size_t flags = JSON_REAL_PRECISION(12) | (indented ? JSON_INDENT(2) : JSON_COMPACT);
-    json_t *document = build(snapshot, filter, view);
     int r = document ? json_dumpf(document, out, flags) : -1;
 
     json_decref(document);
@@ -113,4 +112,9 @@ int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *
         return -ENOMEM;
     fputc('\n', out);
     return 0;
+}
+
+int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *filter, enum view view, bool indented)
+{
+    return json_write(out, json_document(snapshot, filter, view), indented);
 }

@@ -10,6 +10,8 @@
 #include "smi/options.h"
 #include "smi/snapshot.h"
 
+#include <jansson.h>
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -17,3 +19,8 @@
 
 /* One line, or indented over several. What the view does not show is left out. -ENOMEM. */
 int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *filter, enum view view, bool indented);
+
+/* Its two halves, for a view that adds keys of its own. The document is the caller's; NULL when out of memory. Writing
+ * takes it over. */
+json_t *json_document(const struct snapshot *snapshot, const struct filter *filter, enum view view);
+int json_write(FILE *out, json_t *document, bool indented);

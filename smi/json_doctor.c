@@ -3,11 +3,8 @@
 /* What doctor found, for programs. Names and statuses are stable; messages are for people and may change. */
 
 #include "smi/json_doctor.h"
-#include "smi/format.h"
 #include "smi/json.h"
 #include "smi/json_rows.h"
-
-#include <errno.h>
 
 static json_t *entry(const struct finding *finding)
 {
@@ -30,14 +27,12 @@ json_t *json_findings(const struct report *report)
 
 int json_print_doctor(FILE *out, const struct snapshot *snapshot, const struct report *report, bool indented)
 {
-    json_t *document = json_pack("{s:i, s:{s:s, s:s}, s:s, s:o, s:o}", "schema", JSON_SCHEMA, "generator", "name",
-                                 "tt-smi", "version", TT_ALLOC_VERSION, "time", format_iso(snapshot->time).text, "host",
-                                 json_text(snapshot->name), "checks", json_findings(report));
-    int r = document ? json_dumpf(document, out, indented ? JSON_INDENT(2) : JSON_COMPACT) : -1;
+    const struct filter all = {.region = -1};
+    json_t *document = json_document(snapshot, &all, VIEW_DOCTOR);
 
-    json_decref(document);
-    if (r < 0)
-        return -ENOMEM;
-    fputc('\n', out);
-    return 0;
+    if (document && json_object_set_new(document, "checks", json_findings(report)) < 0) {
+        json_decref(document);
+        document = NULL;
+    }
+    return json_write(out, document, indented);
 }

@@ -225,7 +225,7 @@ static size_t collect_used(const struct process_row *row, const struct filter *f
     return found;
 }
 
-/* Ascending, with repetitions. Returns how many; *ret is NULL when out of memory. */
+/* With repetitions. Returns how many; *ret is NULL when out of memory. */
 static size_t collect_devices(const struct process_row *const *rows, size_t count, const struct filter *filter,
                               bool holding, int32_t **ret)
 {
@@ -237,8 +237,6 @@ static size_t collect_devices(const struct process_row *const *rows, size_t coun
     devices = calloc(most + 1, sizeof(*devices));
     for (size_t i = 0; devices && i < count; i++)
         found += collect_used(rows[i], filter, holding, devices + found);
-    if (devices)
-        qsort(devices, found, sizeof(*devices), compare_numbers);
     *ret = devices;
     return found;
 }
@@ -281,20 +279,30 @@ static void write_devices(FILE *out, const int32_t *devices, size_t count)
         fputc('-', out);
 }
 
+char *join_numbers(int32_t *devices, size_t count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    if (count > 1)
+        qsort(devices, count, sizeof(*devices), compare_numbers);
+    write_devices(out, devices, drop_repetitions(devices, count));
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
 char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding)
 {
     int32_t *devices;
-    size_t found = collect_devices(rows, count, filter, holding, &devices), size;
-    char *text = NULL;
-    FILE *out = devices ? open_memstream(&text, &size) : NULL;
+    size_t found = collect_devices(rows, count, filter, holding, &devices);
+    char *text = devices ? join_numbers(devices, found) : NULL;
 
-    if (out) {
-        write_devices(out, devices, drop_repetitions(devices, found));
-        if (fclose(out) != 0) {
-            free(text);
-            text = NULL;
-        }
-    }
     free(devices);
     return text;
 }

@@ -92,6 +92,9 @@ uint64_t count_buffers(const struct tt_alloc_process *process, const struct filt
  * "-" if there are none. NULL when out of memory; free() it. */
 char *join_devices(const struct process_row *const *rows, size_t count, const struct filter *filter, bool holding);
 
+/* The same of numbers, which are put in order. */
+char *join_numbers(int32_t *devices, size_t count);
+
 /* "device" or "devices", for such a list. */
 const char *devices_title(const char *list);
 

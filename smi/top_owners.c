@@ -5,7 +5,6 @@
 #include "smi/top_owners.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static int compare_rows(const void *a, const void *b)
@@ -61,19 +60,17 @@ struct process_row owners_find(const struct owners *owners, const struct tt_allo
 
 char *group_devices(const struct buffer_group *group)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    int32_t *devices = calloc(group->count, sizeof(*devices));
+    size_t found = 0;
+    char *text;
 
-    if (!out)
+    if (!devices)
         return NULL;
     for (size_t i = 0; i < group->count; i++) {
         if (i == 0 || group->buffers[i]->device != group->buffers[i - 1]->device)
-            fprintf(out, "%s%s", i ? "," : "", device_label(group->buffers[i]->device).text);
+            devices[found++] = group->buffers[i]->device;
     }
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
+    text = join_numbers(devices, found);
+    free(devices);
     return text;
 }

@@ -17,5 +17,5 @@ void owners_clear(struct owners *owners);
 /* Of a process that began to report after the others had been listed, what the buffer tells. */
 struct process_row owners_find(const struct owners *owners, const struct tt_alloc_buffer *buffer);
 
-/* The devices of the group's buffers: "0,0R". NULL when out of memory; free() it. */
+/* The devices of the group's buffers: "0,1" or "0-3,7". NULL when out of memory; free() it. */
 char *group_devices(const struct buffer_group *group);

@@ -17,6 +17,7 @@ import unittest
 
 import harness
 import raw
+import test_smi
 
 TT_SMI = str(harness.BIN / "tt-smi")
 MAKER = harness.SRC / "tests" / "fixtures" / "make_hosts.py"
@@ -35,6 +36,12 @@ c.alloc(0x9, {200 * MIB}, raw.TRACE, 1)
 def environment(**more):
     names = [name for name in os.environ if name.startswith("TT_ALLOC_")]
     return {**{key: value for key, value in os.environ.items() if key not in names}, "LC_ALL": "C.UTF-8", **more}
+
+
+def read_document(text):
+    document = json.loads(text)
+    test_smi.check_schema(document)
+    return document
 
 
 def tt_smi(*arguments, **options):
@@ -87,12 +94,12 @@ class Top(Verb):
 
     def test_json(self):
         puppet = self.fill()
-        document = json.loads(self.ask("top", "--json", "-k", 2))
+        document = read_document(self.ask("top", "--json", "-k", 2))
         self.assertEqual([(entry["bytes"], entry["buffers"], entry["each_bytes"]) for entry in document["top"]],
                          [(4096 * MIB, 64, 64 * MIB), (200 * MIB, 1, 200 * MIB)])
         self.assertEqual((document["top"][0]["pid"], document["top"][0]["devices"]), (puppet.pid, ["0"]))
         self.assertEqual((document["schema"], document["buffers_hidden"]), (1, 0))
-        buffers = json.loads(self.ask("top", "--json", "--each", "-k", 1000))["buffers"]
+        buffers = read_document(self.ask("top", "--json", "--each", "-k", 1000))["buffers"]
         self.assertEqual(len(buffers), 75)
         self.assertEqual(len({(entry["device"], entry["region"], entry["address"]) for entry in buffers}), 75)
         self.assertEqual(buffers[0]["address"], "0x9")
@@ -109,7 +116,7 @@ class Top(Verb):
         self.assertIn("10 buffers of other users", self.ask("top", "--region", "l1", user=NOBODY))
         self.assertIn("75 buffers of other users", self.ask("top", "-p", other.pid, user=NOBODY, code=5))
         self.ask("top", "--strict", user=NOBODY, code=7)
-        self.assertEqual(json.loads(self.ask("top", "--json", user=NOBODY))["buffers_hidden"], 75)
+        self.assertEqual(read_document(self.ask("top", "--json", user=NOBODY))["buffers_hidden"], 75)
         self.assertNotIn("not shown", self.ask("top"))
 
     def test_again_and_again(self):
@@ -126,7 +133,7 @@ class Top(Verb):
         self.assertEqual(self.ask("top"), "No live buffer is known.\n")
         result = tt_smi("top", "--socket", "/nonexistent/socket")
         self.assertEqual((result.returncode, result.stdout), (3, ""))
-        self.assertEqual(json.loads(tt_smi("top", "--json", "--each", "--socket", "/nonexistent").stdout)["buffers"],
+        self.assertEqual(read_document(tt_smi("top", "--json", "--each", "--socket", "/nonexistent").stdout)["buffers"],
                          None)
         result = tt_smi("top", "--root", "/")
         self.assertEqual((result.returncode, result.stdout), (3, ""))
@@ -199,9 +206,7 @@ class Doctor(Verb):
         self.assertRegex(text, r"denied: /dev/shm/tt_device_\d+_memory ")
 
     def test_json(self):
-        result = tt_smi("doctor", "--json", "--root", self.hosts / "in-reset")
-        document = json.loads(result.stdout)
-        self.assertEqual(result.returncode, 2)
+        document = read_document(self.ask("doctor", "--json", "--root", self.hosts / "in-reset", code=2))
         self.assertEqual(sorted({entry["name"] for entry in document["checks"]}), sorted(NAMES))
         for entry in document["checks"]:
             self.assertEqual(set(entry), {"name", "status", "message", "next"})
