@@ -28,7 +28,8 @@ static const struct doctor_check checks[] = {
     {"disagreement", check_disagreement},
 };
 
-#define NAME_WIDTH 14 /* of the longest */
+#define NAME_WIDTH 14                   /* of the longest */
+#define MARGIN (4 + 2 + NAME_WIDTH + 2) /* of what follows the name */
 
 static const struct {
     const char *word, *name;
@@ -123,7 +124,7 @@ int report_exit_code(const struct report *report)
 
 static bool fits(const struct style *style, const char *message, const char *next)
 {
-    return style->width == 0 || strlen("warn  ") + NAME_WIDTH + 2 + strlen(message) + 3 + strlen(next) <= style->width;
+    return style->width == 0 || MARGIN + strlen(message) + 3 + strlen(next) <= style->width;
 }
 
 /* What to do stands on a line of its own where both do not fit on one. */
@@ -132,11 +133,11 @@ static int print_finding(FILE *out, const struct finding *finding, const struct 
     const char *word = statuses[finding->status].word, *next = finding->next ? finding->next : "";
     enum tint tint = statuses[finding->status].tint;
     bool is_one_line = fits(style, finding->message, next);
-    int r = style_line(out, style, tint, "%-4s  %-*s  %s%s%s", word, NAME_WIDTH, finding->name, finding->message,
-                       *next && is_one_line ? "   " : "", is_one_line ? next : "");
+    int r = style_fold(out, style, tint, MARGIN, "%-4s  %-*s  %s%s%s", word, NAME_WIDTH, finding->name,
+                       finding->message, *next && is_one_line ? "   " : "", is_one_line ? next : "");
 
     if (r == 0 && !is_one_line && *next)
-        r = style_line(out, style, tint, "%-4s  %-*s  %s", "", NAME_WIDTH, "", next);
+        r = style_fold(out, style, tint, MARGIN, "%*s%s", MARGIN, "", next);
     return r;
 }
 
@@ -157,7 +158,7 @@ static int print_sum(FILE *out, const struct report *report, const struct style 
 
     if (warnings + failures == 0)
         return style_line(out, style, TINT_GREEN, "all is well");
-    return style_line(out, style, TINT_BOLD, "%zu %s, %zu %s%s%s", warnings, plural(warnings, "warning", "warnings"),
+    return style_fold(out, style, TINT_BOLD, 2, "%zu %s, %zu %s%s%s", warnings, plural(warnings, "warning", "warnings"),
                       failures, plural(failures, "failure", "failures"), next ? "     next: " : "", next ? next : "");
 }
 

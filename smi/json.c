@@ -104,7 +104,7 @@ json_t *json_document(const struct snapshot *snapshot, const struct filter *filt
 /* Readings have three decimals, six at most; more would show how doubles are made. */
 int json_write(FILE *out, json_t *document, bool indented)
 {
-    size_t flags = JSON_REAL_PRECISION(12) | (indented ? JSON_INDENT(2) : JSON_COMPACT);
+    size_t flags = JSON_REAL_PRECISION(12) | JSON_ENSURE_ASCII | (indented ? JSON_INDENT(2) : JSON_COMPACT);
     int r = document ? json_dumpf(document, out, flags) : -1;
 
     json_decref(document);

@@ -17,7 +17,8 @@
 
 #define JSON_SCHEMA 1
 
-/* One line, or indented over several. What the view does not show is left out. -ENOMEM. */
+/* ASCII only: what processes call themselves then has no power over a terminal. One line, or indented over several.
+ * What the view does not show is left out. -ENOMEM. */
 int json_print(FILE *out, const struct snapshot *snapshot, const struct filter *filter, enum view view, bool indented);
 
 /* Its two halves, for a view that adds keys of its own. The document is the caller's; NULL when out of memory. Writing

@@ -58,3 +58,38 @@ int style_line(FILE *out, const struct style *style, enum tint tint, const char 
     free(line);
     return 0;
 }
+
+/* Bytes of the text up to the last blank that still fits, or, if there is none, the next one. */
+static size_t fit_words(const char *text, size_t width)
+{
+    size_t fitting = text_fit(text, width), end = fitting;
+
+    if (text[fitting] == '\0')
+        return fitting;
+    while (end > 0 && text[end] != ' ')
+        end--;
+    return end > 0 ? end : fitting + strcspn(text + fitting, " ");
+}
+
+int style_fold(FILE *out, const struct style *style, enum tint tint, size_t indent, const char *format, ...)
+{
+    size_t width = style->width > indent ? style->width : SIZE_MAX;
+    struct style whole = {.utf8 = style->utf8, .color = style->color};
+    va_list arguments;
+    char *text;
+    int r = 0;
+
+    va_start(arguments, format);
+    text = style_compose(style, format, arguments);
+    va_end(arguments);
+    if (!text)
+        return -ENOMEM;
+    for (const char *rest = text; r == 0 && (rest == text || *rest); rest += strspn(rest, " ")) {
+        size_t margin = rest == text ? 0 : indent, length = fit_words(rest, width - margin);
+
+        r = style_line(out, &whole, tint, "%*s%.*s", (int)margin, "", (int)length, rest);
+        rest += length;
+    }
+    free(text);
+    return r;
+}

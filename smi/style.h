@@ -37,6 +37,11 @@ const char *style_code(enum tint tint);
  * memory; free() it. */
 char *style_cut(const struct style *style, const char *text, size_t width);
 
+/* Text over as many lines as it takes, broken at blanks, those behind the first indented. A word that is longer than a
+ * line is let stand out: it may be a path or a part of a command, which is of no use when cut. -ENOMEM. */
+int style_fold(FILE *out, const struct style *style, enum tint tint, size_t indent, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* One line, cut where the style's width ends. -ENOMEM, with nothing written. */
 int style_line(FILE *out, const struct style *style, enum tint tint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -32,8 +32,8 @@ FIXTURES = harness.SRC / "tests" / "fixtures"
 EXPECTED = FIXTURES / "expected"
 HOSTS = sorted(path.stem for path in (FIXTURES / "hosts").glob("*.py"))
 SOCKET = "none.sock"
-DEVICE_FIELDS = "device,board,arch,pci_address,asic_id,dram_bytes,l1_bytes,temperature_c,power_w"
-PROCESS_FIELDS = "pid,user,devices,state,dram_bytes,l1_bytes,command"
+DEVICE_FIELDS = "all"
+PROCESS_FIELDS = "all"
 
 # name of the file: columns of the terminal, arguments
 FORMS = {
