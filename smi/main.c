@@ -40,7 +40,7 @@ static int sample(const struct options *options, struct snapshot *ret)
  */
 static int do_without_server(struct snapshot *snapshot, const struct options *options, const struct style *style)
 {
-    bool is_worth_it = options_want_data(options) || (options->view == VIEW_TABLE && snapshot->device_count > 0);
+    bool is_worth_it = options_want_data(options) || options->view == VIEW_TABLE;
     int r = is_worth_it ? snapshot_select(snapshot, &options->filter) : 0;
 
     if (is_worth_it && r == 0)

@@ -203,7 +203,7 @@ static const char *no_processes(const struct snapshot *snapshot)
         return "None of the processes is among these.";
     if (are_holders_known(&snapshot->host))
         return "No process has a device open.";
-    return snapshot_is_told(snapshot) ? "No process reports buffers." : "Which processes use devices is not known.";
+    return snapshot_is_told(snapshot) ? "No process reports buffers." : "Who uses devices is not known.";
 }
 
 int print_processes(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)

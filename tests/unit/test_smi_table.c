@@ -371,7 +371,7 @@ static void test_no_server(void **state)
     (void)state;
     assert_string_equal(text,
                         "tt-smi " TT_ALLOC_VERSION "  h  14:03:11  server not reachable  driver unknown  0 devices\n\n"
-                        "No device is known.\n\nWhich processes use devices is not known.\n");
+                        "No device is known.\n\nWho uses devices is not known.\n");
     free(text);
 }
 
