@@ -2,15 +2,15 @@
 
 /* tt-smi: who holds how much memory of which Tenstorrent device. Options, one sample, one view, an exit code. */
 
-#include "smi/completion.h"
-#include "smi/help.h"
-#include "smi/options.h"
-#include "smi/problem.h"
-#include "smi/query.h"
-#include "smi/show.h"
-#include "smi/terminal.h"
-#include "smi/users.h"
-#include "smi/watch.h"
+#include "smi/cli/completion.h"
+#include "smi/cli/help.h"
+#include "smi/cli/options.h"
+#include "smi/query/query.h"
+#include "smi/sample/problem.h"
+#include "smi/sample/users.h"
+#include "smi/text/terminal.h"
+#include "smi/views/show.h"
+#include "smi/views/watch.h"
 
 #include <errno.h>
 #include <locale.h>

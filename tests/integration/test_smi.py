@@ -25,7 +25,7 @@ except ImportError:  # the check of our own below is always made
     jsonschema = None
 
 TT_SMI = str(harness.BIN / "tt-smi")
-SCHEMA = json.loads((harness.SRC / "smi" / "tt-smi.schema.json").read_text())
+SCHEMA = json.loads((harness.SRC / "smi" / "json" / "tt-smi.schema.json").read_text())
 MIB = 1 << 20
 GIB = 1 << 30
 

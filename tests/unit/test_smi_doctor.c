@@ -5,8 +5,8 @@
 
 #include "tests/unit/fixture.h"
 
-#include "smi/json_doctor.h"
-#include "smi/users.h"
+#include "smi/json/doctor.h"
+#include "smi/sample/users.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "smi/format.h"
-#include "smi/suggest.h"
-#include "smi/text.h"
+#include "smi/cli/suggest.h"
+#include "smi/text/format.h"
+#include "smi/text/text.h"
 
 #include <locale.h>
 #include <stdlib.h>

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "smi/json.h"
-#include "smi/json_rows.h"
-#include "smi/users.h"
+#include "smi/json/json.h"
+#include "smi/json/rows.h"
+#include "smi/sample/users.h"
 
 #include <errno.h>
 #include <jansson.h>

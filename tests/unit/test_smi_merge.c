@@ -9,8 +9,8 @@
 #include "tests/unit/fixture.h"
 
 #include "client/list.h"
-#include "smi/merge.h"
-#include "smi/model.h"
+#include "smi/sample/merge.h"
+#include "smi/sample/model.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "smi/help.h"
-#include "smi/option_table.h"
-#include "smi/users.h"
+#include "smi/cli/help.h"
+#include "smi/cli/option_table.h"
+#include "smi/sample/users.h"
 
 #include <errno.h>
 #include <getopt.h>

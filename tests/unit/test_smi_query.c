@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "smi/query.h"
-#include "smi/query_fields.h"
-#include "smi/readings.h"
-#include "smi/users.h"
+#include "smi/query/fields.h"
+#include "smi/query/query.h"
+#include "smi/sample/readings.h"
+#include "smi/sample/users.h"
 
 #include <locale.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * described, three processes, two ended ones of which one left buffers.
  */
 
-#include "smi/format.h"
-#include "smi/snapshot.h"
+#include "smi/sample/snapshot.h"
+#include "smi/text/format.h"
 
 #include <errno.h>
 #include <string.h>

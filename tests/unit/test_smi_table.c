@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "smi/table.h"
-#include "smi/text.h"
-#include "smi/users.h"
-#include "smi/views.h"
+#include "smi/sample/users.h"
+#include "smi/text/table.h"
+#include "smi/text/text.h"
+#include "smi/views/views.h"
 
 #include <errno.h>
 #include <locale.h>

@@ -5,10 +5,10 @@
 
 #include "tests/unit/fixture.h"
 
-#include "smi/json_top.h"
-#include "smi/text.h"
-#include "smi/users.h"
-#include "smi/views.h"
+#include "smi/json/top.h"
+#include "smi/sample/users.h"
+#include "smi/text/text.h"
+#include "smi/views/views.h"
 
 #include <stdlib.h>
 #include <string.h>
