@@ -65,6 +65,7 @@ enum tt_alloc_type {
     TT_ALLOC_LIST_ENDED = 43,
     TT_ALLOC_LIST_FIGURES = 44,
     TT_ALLOC_RESET_PEAKS = 45,
+    TT_ALLOC_LIST_HISTORY = 46,
 
     TT_ALLOC_RING_REQUEST = 48,
     TT_ALLOC_RING = 49, /* the answer, with the memory's descriptor */
@@ -84,6 +85,7 @@ enum tt_alloc_type {
     TT_ALLOC_BUFFER = 68,
     TT_ALLOC_ENDED = 69,
     TT_ALLOC_FIGURE = 70,
+    TT_ALLOC_HISTORY = 71,
     TT_ALLOC_END = 95,
 };
 
@@ -213,6 +215,7 @@ TT_ALLOC_AT(tt_alloc_message_144, pad3, 140, 4);
 #define TT_ALLOC_FEATURE_RING (UINT64_C(1) << 1)        /* RING_REQUEST is answered */
 #define TT_ALLOC_FEATURE_RESYNC (UINT64_C(1) << 2)      /* RESYNC_* records are understood */
 /* bit 3 (subscribe) is reserved */
+#define TT_ALLOC_FEATURE_HISTORY (UINT64_C(1) << 4) /* LIST_HISTORY is answered */
 
 /* flags of HELLO */
 #define TT_ALLOC_HELLO_REPORTER (UINT32_C(1) << 0) /* will report buffers: list the process from now on */
@@ -310,11 +313,12 @@ TT_ALLOC_AT(tt_alloc_device_record, reserved, 108, 4);
 struct tt_alloc_list_request { /* LIST_* and RESET_PEAKS */
     uint8_t type;
     uint8_t pad1[3];
-    int32_t device_id;  /* -1: all devices */
-    int32_t process_id; /* host PID; 0: all processes. RESET_PEAKS: 0 the asking process, -1 all and the devices */
-    int32_t region;     /* LIST_BUFFERS: -1: all regions */
-    uint64_t limit;     /* at most this many records of the listed kind; 0: all */
-    uint8_t reserved[88];
+    int32_t device_id;   /* -1: all devices */
+    int32_t process_id;  /* host PID; 0: all processes. RESET_PEAKS: 0 the asking process, -1 all and the devices */
+    int32_t region;      /* LIST_BUFFERS: -1: all regions */
+    uint64_t limit;      /* at most this many records of the listed kind; 0: all. LIST_HISTORY: samples of a series */
+    uint32_t resolution; /* LIST_HISTORY: ms between two samples, 1000 or 60000 */
+    uint8_t reserved[84];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_list_request) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_list_request, type, 0, 1);
@@ -323,7 +327,8 @@ TT_ALLOC_AT(tt_alloc_list_request, device_id, 4, 4);
 TT_ALLOC_AT(tt_alloc_list_request, process_id, 8, 4);
 TT_ALLOC_AT(tt_alloc_list_request, region, 12, 4);
 TT_ALLOC_AT(tt_alloc_list_request, limit, 16, 8);
-TT_ALLOC_AT(tt_alloc_list_request, reserved, 24, 88);
+TT_ALLOC_AT(tt_alloc_list_request, resolution, 24, 4);
+TT_ALLOC_AT(tt_alloc_list_request, reserved, 28, 84);
 
 /* flags of PROCESS and ENDED */
 #define TT_ALLOC_PROCESS_INEXACT (UINT32_C(1) << 0) /* reports were lost or refused: its figures may be off */
@@ -468,6 +473,33 @@ TT_ALLOC_AT(tt_alloc_figure_record, device_id, 4, 4);
 TT_ALLOC_AT(tt_alloc_figure_record, value, 8, 8);
 TT_ALLOC_AT(tt_alloc_figure_record, name, 16, 48);
 TT_ALLOC_AT(tt_alloc_figure_record, reserved, 64, 48);
+
+#define TT_ALLOC_HISTORY_SAMPLES 20
+#define TT_ALLOC_HISTORY_UNIT 4096    /* bytes */
+#define TT_ALLOC_HISTORY_SECOND 1000  /* resolutions: the last 900 seconds, */
+#define TT_ALLOC_HISTORY_MINUTE 60000 /* and the last 1440 minutes */
+
+struct tt_alloc_history_record { /* HISTORY: a piece of the series of one pool of a device */
+    uint8_t type;
+    uint8_t pad1[3];
+    int32_t device_id;   /* the server's device number */
+    uint32_t pool;       /* enum tt_alloc_pool */
+    uint32_t resolution; /* ms */
+    uint64_t time;       /* when the interval of the newest sample of the series began, ns since 1970 */
+    uint32_t index;      /* samples of the series before these, which are newer */
+    uint32_t count;      /* samples here, the newest first */
+    uint32_t samples[TT_ALLOC_HISTORY_SAMPLES]; /* the most in use in each interval, in units, rounded up */
+};
+TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_history_record) == TT_ALLOC_FRAME_112);
+TT_ALLOC_AT(tt_alloc_history_record, type, 0, 1);
+TT_ALLOC_AT(tt_alloc_history_record, pad1, 1, 3);
+TT_ALLOC_AT(tt_alloc_history_record, device_id, 4, 4);
+TT_ALLOC_AT(tt_alloc_history_record, pool, 8, 4);
+TT_ALLOC_AT(tt_alloc_history_record, resolution, 12, 4);
+TT_ALLOC_AT(tt_alloc_history_record, time, 16, 8);
+TT_ALLOC_AT(tt_alloc_history_record, index, 24, 4);
+TT_ALLOC_AT(tt_alloc_history_record, count, 28, 4);
+TT_ALLOC_AT(tt_alloc_history_record, samples, 32, 80);
 
 struct tt_alloc_end_record { /* END: closes the answer to every LIST_* and RESET_PEAKS */
     uint8_t type;

@@ -56,6 +56,11 @@ static int check_device(const struct answer *answer, const struct registry *regi
     return devices_find(&registry->devices, number) ? 0 : -ENODEV;
 }
 
+static bool has_resolution(const struct tt_alloc_list_request *request)
+{
+    return request->resolution == TT_ALLOC_HISTORY_SECOND || request->resolution == TT_ALLOC_HISTORY_MINUTE;
+}
+
 /* What is wrong with the request itself. Entries of ended processes may name what is no longer there. */
 static int check_request(const struct answer *answer, const struct registry *registry)
 {
@@ -66,8 +71,10 @@ static int check_request(const struct answer *answer, const struct registry *reg
         return 0;
     if (request->type == TT_ALLOC_LIST_BUFFERS && (request->region < -1 || request->region >= TT_ALLOC_REGIONS))
         return -EINVAL;
+    if (request->type == TT_ALLOC_LIST_HISTORY && !has_resolution(request))
+        return -EINVAL;
     error = check_device(answer, registry);
-    if (error < 0 || request->type == TT_ALLOC_LIST_DEVICES)
+    if (error < 0 || request->type == TT_ALLOC_LIST_DEVICES || request->type == TT_ALLOC_LIST_HISTORY)
         return error;
     return check_process(answer, registry);
 }
@@ -96,6 +103,24 @@ static int list_devices(struct answer *answer, struct registry *registry, struct
             continue;
         answer->listed++;
         if (record_device(output, device, now, &answer->frames) < 0)
+            return -ENOMEM;
+    }
+    return 1;
+}
+
+/* One device's history is produced in one go: 24 KiB at most. */
+static int list_history(struct answer *answer, struct registry *registry, struct output *output)
+{
+    struct device *device;
+    uint64_t now = clock_now();
+
+    while ((device = devices_after(&registry->devices, answer->at))) {
+        if (output_waiting(output) >= OUTPUT_ENOUGH)
+            return 0;
+        answer->at = device->number;
+        if (answer->request.device_id >= 0 && device->number != answer->request.device_id)
+            continue;
+        if (record_history(output, device, &answer->request, now, &answer->frames) < 0)
             return -ENOMEM;
     }
     return 1;
@@ -239,6 +264,8 @@ static int continue_list(struct answer *answer, struct registry *registry, uint6
         return list_ended(answer, registry, output);
     case TT_ALLOC_LIST_BUFFERS:
         return list_buffers(answer, registry, output);
+    case TT_ALLOC_LIST_HISTORY:
+        return list_history(answer, registry, output);
     case TT_ALLOC_LIST_FIGURES:
         return record_figures(output, registry, started, clock_now(), &answer->frames) < 0 ? -ENOMEM : 1;
     default:

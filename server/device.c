@@ -14,10 +14,16 @@
 
 #include "server/user.h"
 
+static void free_row(struct device *device)
+{
+    free(device->history);
+    free(device);
+}
+
 void devices_done(struct devices *devices)
 {
     for (size_t i = 0; i < devices->count; i++)
-        free(devices->rows[i]);
+        free_row(devices->rows[i]);
     free(devices->rows);
     nodes_done(&devices->nodes);
     *devices = (struct devices){0};
@@ -119,7 +125,7 @@ void devices_remove(struct devices *devices, struct device *device)
     assert(device->references == 0);
     take_out(devices, device);
     device->creator->devices--;
-    free(device);
+    free_row(device);
 }
 
 /* Forgets the row that has been without a process for longest. Whether there was one. */

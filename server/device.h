@@ -19,6 +19,7 @@
 #include "protocol/tt_alloc_protocol.h"
 #include "server/nodes.h"
 
+struct history;
 struct user;
 
 /* Rows at most. When all are taken, the longest idle one without a process makes room. */
@@ -35,6 +36,8 @@ struct device {
     uint32_t nominal;       /* facts that only stand for the card's type: whoever knows better may say so */
     uint32_t vouched;       /* facts that the host told, and no client may change */
     struct usage usage;
+    struct history *history; /* from the first report on; NULL */
+    uint32_t unsettled;      /* places of processes in a resync here: see device_unsettle() */
     uint32_t processes;      /* that have it in their tables now */
     uint64_t processes_ever; /* for telling whether a row was ever shared */
     uint32_t references;     /* processes, and leak reports that are still being written */

@@ -41,7 +41,7 @@ struct process {
     uint64_t look_again;        /* monotonic: look for the chips of its devices then; 0: there is nothing to look for */
     uint64_t look_pause;        /* ns between the last two looks */
     uint64_t sweep_cursor;
-    bool is_unsettled;           /* while buffers were stale, something was added that raised no row's peak */
+    bool is_unsettled;           /* its buffers are stale: what it does raises no row's peak, and no history */
     bool has_reset_peaks;        /* what its reporter tells about peaks is from before that */
     struct ledger_device *place; /* of the last allocation; NULL */
     uint64_t lost;               /* reports that were refused or never arrived */

@@ -6,10 +6,12 @@
 
 #include "server/records.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/device_history.h"
 #include "server/log.h"
 
 static int add_frame(struct output *output, const void *frame, uint64_t *frames)
@@ -118,6 +120,47 @@ int record_device(struct output *output, const struct device *device, uint64_t n
     if (error < 0)
         return error;
     return add_usage(output, device->number, device->logical_id, &device->usage, record.idle, frames);
+}
+
+static_assert(HISTORY_UNIT == TT_ALLOC_HISTORY_UNIT, "samples travel as they are");
+
+static int add_series(struct output *output, struct tt_alloc_history_record record, const struct history_series *series,
+                      uint64_t *frames)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < series->count && error == 0; i += record.count) {
+        size_t left = series->count - i;
+
+        record.index = (uint32_t)i;
+        record.count = (uint32_t)(left < TT_ALLOC_HISTORY_SAMPLES ? left : TT_ALLOC_HISTORY_SAMPLES);
+        memset(record.samples, 0, sizeof(record.samples));
+        memcpy(record.samples, series->samples + i, record.count * sizeof(record.samples[0]));
+        error = add_frame(output, &record, frames);
+    }
+    return error;
+}
+
+int record_history(struct output *output, struct device *device, const struct tt_alloc_list_request *request,
+                   uint64_t now, uint64_t *frames)
+{
+    struct tt_alloc_history_record record = {
+        .type = TT_ALLOC_HISTORY, .device_id = device->number, .resolution = request->resolution};
+    struct history_series series;
+    uint64_t wall = clock_wall();
+    int error = 0;
+
+    if (!device->history)
+        return 0;
+    for (unsigned pool = 0; pool < USAGE_POOLS && error == 0; pool++) {
+        if (!pool_was_used(&device->usage, (int)pool))
+            continue;
+        history_read(device->history, &device->usage, pool, request->resolution / 1000, request->limit, now, &series);
+        record.pool = pool;
+        record.time = wall - (now - series.time);
+        error = add_series(output, record, &series, frames);
+    }
+    return error;
 }
 
 int record_process(struct output *output, const struct process *process, bool with_command, int32_t number,
@@ -238,6 +281,7 @@ int record_figures(struct output *output, const struct registry *registry, uint6
         {"processes_ended", registry->ended.next_serial - 1},
         {"devices", registry->devices.count},
         {"buffers", live_buffers(registry)},
+        {"history_bytes", devices_history_bytes(&registry->devices)},
 #define FIGURE_ROW(name) {#name, figures->name},
         FIGURES(FIGURE_ROW)
 #undef FIGURE_ROW

@@ -14,6 +14,9 @@
 
 /* DEVICE and its USAGE. */
 int record_device(struct output *output, const struct device *device, uint64_t now, uint64_t *frames);
+/* HISTORY of all pools that were ever used. */
+int record_history(struct output *output, struct device *device, const struct tt_alloc_list_request *request,
+                   uint64_t now, uint64_t *frames);
 /* PROCESS, its command line as TEXT if `with_command`, and its USAGE on all devices or on the one with this number. */
 int record_process(struct output *output, const struct process *process, bool with_command, int32_t number,
                    uint64_t now, uint64_t *frames);

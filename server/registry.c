@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/device_history.h"
 #include "server/registry_private.h"
 
 void registry_init(struct registry *registry, void (*on_remains)(struct remains, void *), void *userdata)
@@ -77,6 +78,9 @@ static void withdraw_from_devices(struct process *process)
         if (!device)
             continue;
         usage_withdraw(&device->usage, &place->usage);
+        device_note_departure(device, &place->usage);
+        if (process->is_unsettled)
+            device_settle(device, clock_now());
         device->processes -= is_first_on(process, i);
     }
 }
@@ -191,15 +195,29 @@ static void count_release(struct registry *registry, const struct process *proce
     figures->ambiguous_free += change->ambiguous;
 }
 
-/* The ledger has done so with its own. */
-static void settle_row_peaks(struct process *process)
+/* What follows counts in no peak, and in no history. */
+static void unsettle_rows(struct process *process)
+{
+    process->is_unsettled = true;
+    for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
+        struct device *device = ledger_device(process->ledger, i)->userdata;
+
+        if (device)
+            device_unsettle(device);
+    }
+}
+
+/* The ledger has settled its own peaks. */
+static void settle_rows(struct process *process, uint64_t now)
 {
     process->is_unsettled = false;
     for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
         struct device *device = ledger_device(process->ledger, i)->userdata;
 
-        if (device)
-            usage_settle_peaks(&device->usage);
+        if (!device)
+            continue;
+        usage_settle_peaks(&device->usage);
+        device_settle(device, now);
     }
 }
 
@@ -209,15 +227,18 @@ void registry_apply(struct process *process, const struct ledger_change *change,
     struct device *device = change->device->userdata;
     uint64_t latest = now > device->usage.last_activity ? now : device->usage.last_activity;
 
+    if (!device->history)
+        device_begin_history(device, now);
+    if (change->uncertain && !process->is_unsettled)
+        unsettle_rows(process);
     ledger_apply(change, latest, &device->usage);
+    device_note(device, change, now);
     if (change->effect == LEDGER_ADDED)
         process->user->buffers++;
     else if (change->effect == LEDGER_REMOVED || change->effect == LEDGER_SWEPT)
         process->user->buffers--;
-    if (change->uncertain)
-        process->is_unsettled = true;
-    else if (process->is_unsettled)
-        settle_row_peaks(process);
+    if (process->is_unsettled && !change->uncertain)
+        settle_rows(process, now);
 }
 
 static void note_report(struct registry *registry, struct process *process, uint64_t now)

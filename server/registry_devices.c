@@ -9,6 +9,9 @@
 
 #include <errno.h>
 
+#include "server/clock.h"
+#include "server/device_history.h"
+
 /* Whether one of the process's device ids is on the row. */
 static bool is_on(const struct process *process, const struct device *device)
 {
@@ -26,7 +29,10 @@ static void place_on(const struct process *process, struct ledger_device *place,
     }
     place->userdata = device;
     device_ref(device);
+    if (process->is_unsettled)
+        device_unsettle(device);
     usage_merge(&device->usage, &place->usage);
+    device_note_arrival(device, &place->usage);
 }
 
 static void take_off(const struct process *process, struct ledger_device *place)
@@ -34,6 +40,9 @@ static void take_off(const struct process *process, struct ledger_device *place)
     struct device *device = place->userdata;
 
     usage_withdraw(&device->usage, &place->usage);
+    device_note_departure(device, &place->usage);
+    if (process->is_unsettled)
+        device_settle(device, clock_now());
     place->userdata = NULL;
     device->processes -= !is_on(process, device);
     device_unref(device);

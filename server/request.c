@@ -17,7 +17,8 @@
 #include "server/reporting.h"
 #include "server/server.h"
 
-#define FEATURES (TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC)
+#define FEATURES                                                                                                       \
+    (TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC | TT_ALLOC_FEATURE_HISTORY)
 
 static struct registry *registry_of(struct session *session)
 {
@@ -261,7 +262,7 @@ bool request_is_question(const struct tt_alloc_frame *frame)
     if (frame->part == TT_ALLOC_PART_TAIL)
         return false;
     return type == TT_ALLOC_QUERY || type == TT_ALLOC_DEVICE_INFO_QUERY || type == TT_ALLOC_DUMP_REMAINING ||
-           type == TT_ALLOC_DUMP_KERNELS || (type >= TT_ALLOC_LIST_DEVICES && type <= TT_ALLOC_RESET_PEAKS);
+           type == TT_ALLOC_DUMP_KERNELS || (type >= TT_ALLOC_LIST_DEVICES && type <= TT_ALLOC_LIST_HISTORY);
 }
 
 enum verdict request_handle(struct session *session, const struct tt_alloc_frame *frame)
