@@ -13,8 +13,9 @@
  *
  * An event may come late, because records lie in a ring until somebody takes them:
  *   - by up to HISTORY_GRACE seconds, as is usual where several processes share a device: it counts as it comes;
- *   - by more: its difference is entered in its second and in all later ones, in one walk per batch of such events. If
- *     others had their highest in that second too, the two are added: nobody can tell any more which came first;
+ *   - by more: its difference is entered in all later seconds, in one walk per batch of such events. In its own second
+ *     it stands beside what was there at the end of that: what came first nobody can tell any more, and what the
+ * process did in that second may have been taken in earlier in part;
  *   - by more than the seconds that are kept, or from before the first event: it belongs to the oldest second there is.
  *
  * While a resync runs, what is gone is counted beside what is there. So the history is frozen meanwhile: what that
