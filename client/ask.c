@@ -83,7 +83,7 @@ static int check_welcome(const struct tt_alloc_hello *welcome)
 static int greet(struct tt_alloc_connection *connection, const char *path)
 {
     struct tt_alloc_target target;
-    struct tt_alloc_hello hello = tt_alloc_make_hello(0, 0);
+    struct tt_alloc_hello hello = tt_alloc_make_hello(TT_ALLOC_FEATURE_HISTORY, 0);
     union tt_alloc_answer answer;
 
     tt_alloc_target_resolve(path, &target);
@@ -147,6 +147,11 @@ void tt_alloc_get_server(const struct tt_alloc_connection *connection, struct tt
     };
 }
 
+bool tt_alloc_has_feature(const struct tt_alloc_connection *connection, uint64_t feature)
+{
+    return (connection->server.features & feature) != 0;
+}
+
 int tt_alloc_query_device(struct tt_alloc_connection *connection, int32_t device_id, struct tt_alloc_device_totals *ret)
 {
     struct tt_alloc_message query = {.head = {.type = TT_ALLOC_QUERY, .device_id = device_id}};
@@ -173,7 +178,7 @@ static int take_record(const union tt_alloc_answer *record, tt_alloc_take_record
 {
     if (record->type < TT_ALLOC_DEVICE)
         return -EPROTO;
-    if (record->type > TT_ALLOC_FIGURE)
+    if (record->type > TT_ALLOC_HISTORY)
         return 0;
     return take == NULL ? -EPROTO : take(userdata, record);
 }

@@ -20,12 +20,16 @@ union tt_alloc_answer {
     struct tt_alloc_usage_record usage;
     struct tt_alloc_buffer_record buffer;
     struct tt_alloc_figure_record figure;
+    struct tt_alloc_history_record history;
     struct tt_alloc_end_record end;
 };
 _Static_assert(sizeof(union tt_alloc_answer) == TT_ALLOC_FRAME_112, "one frame");
 
 /* tt_alloc_connect() with a time limit (per question, in ms) other than 5 s. */
 int tt_alloc_connect_within(const char *path, unsigned limit_ms, struct tt_alloc_connection **ret);
+
+/* Whether the server answers what needs this feature. */
+bool tt_alloc_has_feature(const struct tt_alloc_connection *connection, uint64_t feature);
 
 /* Takes one record of an answer; a negative errno ends the question. */
 typedef int tt_alloc_take_record(void *userdata, const union tt_alloc_answer *record);

@@ -47,6 +47,22 @@ static int receive_list(struct tt_alloc_connection *connection, const struct tt_
     return tt_alloc_list_finish(list);
 }
 
+static int send_request(struct tt_alloc_connection *connection, const struct tt_alloc_list_request *request,
+                        uint8_t kind, struct tt_alloc_list **ret)
+{
+    struct tt_alloc_list *list = calloc(1, sizeof(*list));
+    if (list == NULL)
+        return -ENOMEM;
+    list->kind = kind;
+    int r = receive_list(connection, request, list);
+    if (r < 0) {
+        tt_alloc_list_free(list);
+        return r;
+    }
+    *ret = list;
+    return 0;
+}
+
 static int get_list(struct tt_alloc_connection *connection, uint8_t request_type, uint8_t kind,
                     const struct tt_alloc_filter *filter, struct tt_alloc_list **ret)
 {
@@ -55,19 +71,8 @@ static int get_list(struct tt_alloc_connection *connection, uint8_t request_type
     int r = check_filter(filter);
     if (r < 0)
         return r;
-
-    struct tt_alloc_list *list = calloc(1, sizeof(*list));
-    if (list == NULL)
-        return -ENOMEM;
-    list->kind = kind;
     struct tt_alloc_list_request request = make_request(request_type, filter);
-    r = receive_list(connection, &request, list);
-    if (r < 0) {
-        tt_alloc_list_free(list);
-        return r;
-    }
-    *ret = list;
-    return 0;
+    return send_request(connection, &request, kind, ret);
 }
 
 int tt_alloc_list_devices(struct tt_alloc_connection *connection, const struct tt_alloc_filter *filter,
@@ -97,6 +102,21 @@ int tt_alloc_list_buffers(struct tt_alloc_connection *connection, const struct t
 int tt_alloc_list_figures(struct tt_alloc_connection *connection, struct tt_alloc_list **ret)
 {
     return get_list(connection, TT_ALLOC_LIST_FIGURES, TT_ALLOC_FIGURE, NULL, ret);
+}
+
+int tt_alloc_list_history(struct tt_alloc_connection *connection, const struct tt_alloc_filter *filter,
+                          uint32_t resolution, struct tt_alloc_list **ret)
+{
+    if (filter == NULL)
+        filter = &everything;
+    if (check_filter(filter) < 0 || (resolution != TT_ALLOC_HISTORY_SECOND && resolution != TT_ALLOC_HISTORY_MINUTE))
+        return -EINVAL;
+    if (!tt_alloc_has_feature(connection, TT_ALLOC_FEATURE_HISTORY))
+        return -EOPNOTSUPP;
+    struct tt_alloc_list_request request = make_request(TT_ALLOC_LIST_HISTORY, filter);
+    request.process_id = 0;
+    request.resolution = resolution;
+    return send_request(connection, &request, TT_ALLOC_HISTORY, ret);
 }
 
 size_t tt_alloc_list_count(const struct tt_alloc_list *list)
@@ -138,11 +158,19 @@ const struct tt_alloc_figure *tt_alloc_list_figure(const struct tt_alloc_list *l
     return list->kind == TT_ALLOC_FIGURE && index < list->items.count ? &figures[index] : NULL;
 }
 
+const struct tt_alloc_history *tt_alloc_list_series(const struct tt_alloc_list *list, size_t index)
+{
+    const struct tt_alloc_history *series = list->items.items;
+
+    return list->kind == TT_ALLOC_HISTORY && index < list->items.count ? &series[index] : NULL;
+}
+
 struct tt_alloc_list *tt_alloc_list_free(struct tt_alloc_list *list)
 {
     if (list != NULL) {
         free(list->items.items);
         free(list->usages.items);
+        free(list->samples.items);
         free(list->text.items);
         free(list);
     }

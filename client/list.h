@@ -14,8 +14,9 @@
 
 struct tt_alloc_list {
     uint8_t kind;                /* the type of the records that are its items */
-    struct tt_alloc_array items; /* struct tt_alloc_device, _process, _buffer or _figure */
+    struct tt_alloc_array items; /* struct tt_alloc_device, _process, _buffer, _figure or _history */
     struct tt_alloc_array usages;
+    struct tt_alloc_array samples; /* uint64_t, of histories */
     struct tt_alloc_array text;
     uint64_t hidden;
 };
@@ -23,6 +24,10 @@ struct tt_alloc_list {
 /* The tt_alloc_take_record of a list, which is the userdata: adds what the record says. -EPROTO if it makes no sense
  * there, -ENOMEM. */
 int tt_alloc_list_take(void *userdata, const union tt_alloc_answer *record);
+
+/* The same for HISTORY, the first part and the last. */
+int tt_alloc_list_take_history(struct tt_alloc_list *list, const struct tt_alloc_history_record *record);
+void tt_alloc_list_finish_history(struct tt_alloc_list *list);
 
 /* After the last record: lets the items point to their usages and strings. -ENOMEM. */
 int tt_alloc_list_finish(struct tt_alloc_list *list);

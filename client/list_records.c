@@ -216,6 +216,8 @@ int tt_alloc_list_take(void *userdata, const union tt_alloc_answer *record)
 {
     struct tt_alloc_list *list = userdata;
 
+    if (record->type == TT_ALLOC_HISTORY && list->kind == TT_ALLOC_HISTORY)
+        return tt_alloc_list_take_history(list, &record->history);
     if (record->type == list->kind)
         return take_item(list, record);
     if (record->type == TT_ALLOC_TEXT)
@@ -257,6 +259,10 @@ int tt_alloc_list_finish(struct tt_alloc_list *list)
     int r = end_command(list);
     if (r < 0)
         return r;
+    if (list->kind == TT_ALLOC_HISTORY) {
+        tt_alloc_list_finish_history(list);
+        return 0;
+    }
 
     const struct tt_alloc_usage *usages = list->usages.items;
     const char *text = list->text.items;

@@ -267,6 +267,16 @@ struct tt_alloc_figure {
     uint64_t value;
 };
 
+/* How much of a pool of a device was in use. A sample is the most that was at one time in its interval. */
+struct tt_alloc_history {
+    int32_t device;          /* the server's number */
+    uint32_t pool;           /* enum tt_alloc_pool */
+    uint32_t resolution;     /* ms from one sample to the next */
+    uint64_t time;           /* when the interval of the last sample began, ns since 1970; it is not over yet */
+    size_t count;            /* there is none from before the first report that the server saw */
+    const uint64_t *samples; /* bytes, rounded up to TT_ALLOC_HISTORY_UNIT; the oldest first */
+};
+
 /* What to list. Zero-initialise, then narrow; NULL asks for everything. */
 struct tt_alloc_filter {
     bool by_device;
@@ -302,6 +312,14 @@ TT_ALLOC_PUBLIC int tt_alloc_list_buffers(struct tt_alloc_connection *connection
                                           struct tt_alloc_list **ret);
 /* The server's own counters. */
 TT_ALLOC_PUBLIC int tt_alloc_list_figures(struct tt_alloc_connection *connection, struct tt_alloc_list **ret);
+/*
+ * The history of each pool that was used, of the filter's device or of all; its limit is that of each series, and the
+ * newest samples are told. resolution: TT_ALLOC_HISTORY_SECOND (the last 15 minutes are kept) or
+ * TT_ALLOC_HISTORY_MINUTE (the last day). A server that was restarted begins anew. -EOPNOTSUPP: it is an older one and
+ * keeps none; the connection is good for other questions.
+ */
+TT_ALLOC_PUBLIC int tt_alloc_list_history(struct tt_alloc_connection *connection, const struct tt_alloc_filter *filter,
+                                          uint32_t resolution, struct tt_alloc_list **ret);
 
 TT_ALLOC_PUBLIC size_t tt_alloc_list_count(const struct tt_alloc_list *list);
 TT_ALLOC_PUBLIC uint64_t tt_alloc_list_hidden(const struct tt_alloc_list *list);
@@ -309,6 +327,7 @@ TT_ALLOC_PUBLIC const struct tt_alloc_device *tt_alloc_list_device(const struct 
 TT_ALLOC_PUBLIC const struct tt_alloc_process *tt_alloc_list_process(const struct tt_alloc_list *list, size_t index);
 TT_ALLOC_PUBLIC const struct tt_alloc_buffer *tt_alloc_list_buffer(const struct tt_alloc_list *list, size_t index);
 TT_ALLOC_PUBLIC const struct tt_alloc_figure *tt_alloc_list_figure(const struct tt_alloc_list *list, size_t index);
+TT_ALLOC_PUBLIC const struct tt_alloc_history *tt_alloc_list_series(const struct tt_alloc_list *list, size_t index);
 /* Takes NULL, returns NULL. */
 TT_ALLOC_PUBLIC struct tt_alloc_list *tt_alloc_list_free(struct tt_alloc_list *list);
 

@@ -28,9 +28,11 @@ void device_note_arrival(struct device *device, const struct usage *part)
 {
     uint64_t now = clock_now();
 
+    if (!was_used(part))
+        return;
     if (device->history)
         history_note_arrival(device->history, &device->usage, part, now);
-    else if (was_used(part))
+    else
         device_begin_history(device, now);
 }
 

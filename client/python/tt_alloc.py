@@ -20,7 +20,7 @@ parent's.
 Asking follows torch.cuda: memory_allocated(), max_memory_allocated(), reset_peak_memory_stats(), memory_stats() and
 memory_summary() are about THIS process, whoever in it reports (this module or libtt-alloc), on a device as the process
 numbers it. mem_get_info() and device_count() are about the device and the host. devices(), processes(), buffers(),
-ended() and server_figures() tell of everybody, by the server's device numbers. Sizes are bytes, times seconds.
+ended(), history() and server_figures() tell of everybody, by the server's device numbers. Sizes are bytes, times seconds.
 What nobody knows is None, never 0. A question blocks for at most 5 s without progress and raises a TTAllocError.
 
 Environment: TT_ALLOC_TRACKING_ENABLED; TT_ALLOC_SOCKET, another socket than /tmp/tt_allocation_server.sock;
@@ -103,20 +103,25 @@ _ALLOC, _FREE, _QUERY, _RESPONSE = 1, 2, 3, 4
 _INFO_QUERY, _INFO_RESPONSE = 6, 7
 _CB_ALLOC, _CB_FREE, _KERNEL_LOAD, _KERNEL_UNLOAD = 8, 9, 10, 11
 _HELLO, _WELCOME, _DESCRIBE = 32, 33, 34
-_LIST_DEVICES, _LIST_PROCESSES, _LIST_BUFFERS, _LIST_ENDED, _LIST_FIGURES, _RESET_PEAKS = range(40, 46)
+_LIST_DEVICES, _LIST_PROCESSES, _LIST_BUFFERS, _LIST_ENDED, _LIST_FIGURES, _RESET_PEAKS, _LIST_HISTORY = range(
+    40, 47
+)
 _RECORDS, _RESYNC_BEGIN, _RESYNC_BUFFER, _RESYNC_COUNTS, _RESYNC_END = 51, 52, 53, 54, 56
-_DEVICE, _PROCESS, _TEXT, _USAGE, _BUFFER, _ENDED, _FIGURE = range(64, 71)
+_DEVICE, _PROCESS, _TEXT, _USAGE, _BUFFER, _ENDED, _FIGURE, _HISTORY = range(64, 72)
 _END = 95
 
 _MAGIC = 0x31434F4C4C415454
 _VERSION = 1
 _FEATURE_FREE_REGION = 1
 _FEATURE_RESYNC = 4
+_FEATURE_HISTORY = 16
 _HELLO_REPORTER = 1
 _REGION_UNKNOWN = 255
 _SIZE_LIMIT = 1 << 48
 _REFERENCES_LIMIT = 65535  # that can be told
 _RECORDS_IN_FRAME = 3
+_SAMPLES_IN_FRAME = 20
+_SAMPLE_UNIT = 4096
 
 
 class _Layout:
@@ -151,7 +156,7 @@ _DEVICE_FRAME = _Layout(
 )
 _RECORD = struct.Struct("=QQiIBBHI")
 _RECORDS_FRAME = _Layout("Q96s", "count records")
-_LIST_FRAME = _Layout("iiQ88x", "process_id region limit")
+_LIST_FRAME = _Layout("iiQI84x", "process_id region limit resolution")
 _PROCESS_FRAME = _Layout(
     "iIQQQQQQIIiI16sQ8x",
     "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost",
@@ -160,6 +165,7 @@ _TEXT_FRAME = _Layout("I4x96s", "length text")
 _USAGE_FRAME = _Layout("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allocations frees idle logical_id")
 _BUFFER_FRAME = _Layout("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial")
 _FIGURE_FRAME = _Layout("Q48s48x", "value name")
+_HISTORY_FRAME = _Layout("IIQII80s", "pool resolution time index count samples")
 _END_FRAME = _Layout("QiIQ80x", "count status request hidden")
 
 # The bits of `known` in a device's description.
@@ -290,6 +296,7 @@ class _Client:
         self._born = 0
         self._descriptions = {}  # device -> frame
         self._has_reported = False
+        self._features = 0  # of the server at the other end
         self._socket = None
         self._ending = None  # the last socket, until the server has closed it too
         self._retry_at = 0.0
@@ -423,9 +430,9 @@ class _Client:
         try:
             _set_timeout(self._socket, socket.SO_RCVTIMEO, patience)
             self._send(self._hello())
-            features = _check_welcome(self._read_frame(), path)
+            self._features = _check_welcome(self._read_frame(), path)
             _set_timeout(self._socket, socket.SO_RCVTIMEO, _ANSWER_PATIENCE)
-            self._send(b"".join(self._announcement(features)))
+            self._send(b"".join(self._announcement()))
         except OSError as error:
             self._disconnect()
             raise NoServerError(f"the server at {path} does not answer: {_reason(error)}; is it stopped?") from None
@@ -441,16 +448,16 @@ class _Client:
             magic=_MAGIC,
             version=_VERSION,
             process_id=self.pid,
-            features=_FEATURE_FREE_REGION | _FEATURE_RESYNC,
+            features=_FEATURE_FREE_REGION | _FEATURE_RESYNC | _FEATURE_HISTORY,
             flags=_HELLO_REPORTER if self._has_reported else 0,
             tick=_tick(),
             instance=self._instance,
             name=f"tt_alloc.py {__version__}".encode(),
         )
 
-    def _announcement(self, features):
+    def _announcement(self):
         yield from list(self._descriptions.values())
-        if features & _FEATURE_RESYNC and self._has_reported:
+        if self._features & _FEATURE_RESYNC and self._has_reported:
             yield from self._resync()
         else:  # an older server: references are told one by one, and everything is new
             for buffer in list(self._buffers.values()):
@@ -528,6 +535,8 @@ class _Client:
             raise NoServerError(f"the server at {socket_path()} went away: {_reason(error)}") from None
 
     def _converse(self, request, read_answer):
+        if request[0] == _LIST_HISTORY and not self._features & _FEATURE_HISTORY:
+            raise TTAllocError("the server keeps no history, it is an older one: install this version's and restart it")
         try:
             self._send(request)
             return read_answer(self._read_frame)
@@ -823,6 +832,39 @@ def buffers(device=None, pid=None, region=None, limit=None):
     return found
 
 
+def history(device=None, resolution=1, limit=None):
+    """How much of each pool of the devices was in use: a list of series, one for each pool that was ever used.
+
+    resolution is the seconds from one sample to the next: 1, kept for 15 minutes, or 60, kept for a day. limit is how
+    many samples, the newest. A sample is the most bytes that were in use at one time in its interval, rounded up to
+    4096; the oldest is the first. "time" is when the interval of the last one began; it is not over yet. There are no
+    samples from before the first report that the server saw: it starts with none.
+    """
+    if resolution not in (1, 60):
+        raise ValueError(f"resolution is 1 or 60 seconds, not {resolution!r}")
+    records, _ = _list(_LIST_HISTORY, device, limit=limit, resolution=resolution * 1000)
+    found = {}
+    for frame in records:
+        if frame[0] != _HISTORY:
+            continue
+        record = _HISTORY_FRAME.unpack(frame)
+        samples = found.setdefault((record["device_id"], record["pool"]), (record["time"], []))[1]
+        if record["index"] != len(samples) or not 0 < record["count"] <= _SAMPLES_IN_FRAME:
+            raise ProtocolError("the server sent a history with gaps")
+        samples += struct.unpack_from(f"={record['count']}I", record["samples"])
+    return [
+        {
+            "device": device,
+            "pool": POOLS[pool],
+            "resolution": resolution,
+            "time": _seconds(time_),
+            "samples": [sample * _SAMPLE_UNIT for sample in reversed(samples)],
+        }
+        for (device, pool), (time_, samples) in found.items()
+        if pool < len(POOLS)
+    ]
+
+
 def server_figures():
     """The server's own counters, by name."""
     records, _ = _list(_LIST_FIGURES)
@@ -843,7 +885,7 @@ def _exchange(request, device, expected):
     return _current().ask(_MESSAGE_FRAME.pack(type=request, device_id=device), read_answer)
 
 
-def _list(request, device=None, pid=None, region=None, limit=None):
+def _list(request, device=None, pid=None, region=None, limit=None, resolution=0):
     """The records of an answer, and how many more it left out."""
 
     def read_answer(read_frame):
@@ -865,6 +907,7 @@ def _list(request, device=None, pid=None, region=None, limit=None):
         process_id=pid or 0,
         region=-1 if region is None else region,
         limit=limit or 0,
+        resolution=resolution,
     )
     records, end = _current().ask(frame, read_answer)
     _raise_status(end["status"], device, pid)
