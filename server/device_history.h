@@ -12,10 +12,12 @@
 /* Before the first report, at `now`, is in the sums. NULL: no memory. */
 struct history *device_begin_history(struct device *device, uint64_t now);
 
-static inline void device_note(struct device *device, const struct ledger_change *change, uint64_t now)
+/* is_uncertain: by a process that has unsettled the row. */
+static inline void device_note(struct device *device, const struct ledger_change *change, bool is_uncertain,
+                               uint64_t now)
 {
     if (device->history)
-        history_note(device->history, &device->usage, change, now);
+        history_note(device->history, &device->usage, change, is_uncertain, now);
 }
 
 /* What a process holds came to the row, or left it. */

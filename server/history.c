@@ -286,14 +286,14 @@ static void note(struct history *history, const struct usage *usage, const struc
 }
 
 void history_note_otherwise(struct history *history, const struct usage *usage, const struct ledger_change *change,
-                            uint64_t now)
+                            bool is_uncertain, uint64_t now)
 {
     struct levels levels = {0};
     int pool = usage_pool_of(change->region);
 
     if (pool >= 0)
         levels.bytes[pool] = (__int128)change->size_after - (__int128)change->size_before;
-    note(history, usage, &levels, change->uncertain, now);
+    note(history, usage, &levels, is_uncertain, now);
 }
 
 void history_note_arrival(struct history *history, const struct usage *usage, const struct usage *part, uint64_t now)

@@ -60,16 +60,16 @@ struct history *history_new(const struct usage *usage, uint64_t now);
 
 /* An event that history_note() cannot do by a comparison. */
 void history_note_otherwise(struct history *history, const struct usage *usage, const struct ledger_change *change,
-                            uint64_t now);
+                            bool is_uncertain, uint64_t now);
 
 /* The change was made at `now`, and `usage` is what came of it. */
 static inline void history_note(struct history *history, const struct usage *usage, const struct ledger_change *change,
-                                uint64_t now)
+                                bool is_uncertain, uint64_t now)
 {
     int pool = usage_pool_of(change->region);
 
     if (now - history->begin >= history->span)
-        history_note_otherwise(history, usage, change, now);
+        history_note_otherwise(history, usage, change, is_uncertain, now);
     else if (pool >= 0 && history->high[pool] < (__int128)usage->pool[pool].bytes)
         history->high[pool] = (__int128)usage->pool[pool].bytes;
 }
@@ -78,7 +78,7 @@ static inline void history_note(struct history *history, const struct usage *usa
 void history_note_arrival(struct history *history, const struct usage *usage, const struct usage *part, uint64_t now);
 void history_note_departure(struct history *history, const struct usage *usage, const struct usage *part, uint64_t now);
 
-/* From here on changes that are `uncertain` are left out; others count. `usage`: before the first of these. */
+/* From here on changes that are uncertain are left out; others count. `usage`: before the first of these. */
 void history_freeze(struct history *history, const struct usage *usage);
 /* They were certain after all: what is in `usage` counts. */
 void history_thaw(struct history *history, const struct usage *usage, uint64_t now);

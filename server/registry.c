@@ -232,7 +232,7 @@ void registry_apply(struct process *process, const struct ledger_change *change,
     if (change->uncertain && !process->is_unsettled)
         unsettle_rows(process);
     ledger_apply(change, latest, &device->usage);
-    device_note(device, change, now);
+    device_note(device, change, process->is_unsettled, now);
     if (change->effect == LEDGER_ADDED)
         process->user->buffers++;
     else if (change->effect == LEDGER_REMOVED || change->effect == LEDGER_SWEPT)

@@ -20,8 +20,8 @@ import time
 ALLOC, FREE, QUERY, RESPONSE, DUMP_REMAINING, INFO_QUERY, INFO_RESPONSE = range(1, 8)
 CB_ALLOC, CB_FREE, KERNEL_LOAD, KERNEL_UNLOAD, DUMP_KERNELS = range(8, 13)
 HELLO, WELCOME, DESCRIBE_DEVICE = 32, 33, 34
-LIST_DEVICES, LIST_PROCESSES, LIST_BUFFERS, LIST_ENDED, LIST_FIGURES, RESET_PEAKS = range(40, 46)
-DEVICE, PROCESS, TEXT, USAGE, BUFFER, ENDED, FIGURE = range(64, 71)
+LIST_DEVICES, LIST_PROCESSES, LIST_BUFFERS, LIST_ENDED, LIST_FIGURES, RESET_PEAKS, LIST_HISTORY = range(40, 47)
+DEVICE, PROCESS, TEXT, USAGE, BUFFER, ENDED, FIGURE, HISTORY = range(64, 72)
 END = 95
 RING_REQUEST, RING, RING_WAKE, RECORDS = range(48, 52)
 RESYNC_BEGIN, RESYNC_BUFFER, RESYNC_COUNTS, RESYNC_PEAK, RESYNC_END, RING_SWITCH = range(52, 58)
@@ -29,7 +29,7 @@ RESYNC_BEGIN, RESYNC_BUFFER, RESYNC_COUNTS, RESYNC_PEAK, RESYNC_END, RING_SWITCH
 DRAM, L1, SYSTEM_MEMORY, L1_SMALL, TRACE, CB, KERNEL = range(7)
 POOL_DRAM, POOL_L1, POOL_HOST = range(3)
 MAGIC = 0x31434F4C4C415454
-FREE_REGION, RING_FEATURE, RESYNC_FEATURE = 1, 2, 4
+FREE_REGION, RING_FEATURE, RESYNC_FEATURE, HISTORY_FEATURE = 1, 2, 4, 16
 RING_FEATURES = FREE_REGION | RING_FEATURE | RESYNC_FEATURE
 REPORTER, QUIET = 1, 2
 AUTHORISED = 1
@@ -72,8 +72,9 @@ _OWN = {  # format behind type, padding and device_id; field names
     USAGE: ("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allocations frees idle logical_id"),
     BUFFER: ("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial"),
     FIGURE: ("Q48s48x", "value name"),
+    HISTORY: ("IIQII80s", "pool resolution time index count samples"),
     END: ("QiIQ80x", "count status request hidden"),
-    LIST_DEVICES: ("iiQ88x", "process_id region limit"),
+    LIST_DEVICES: ("iiQI84x", "process_id region limit resolution"),
     RING_REQUEST: ("QQi84x", "slots size status"),
     RECORDS: ("Q96s", "count records"),
 }
@@ -81,7 +82,7 @@ _OWN[RING] = _OWN[RING_WAKE] = _OWN[RING_REQUEST]
 _OWN[WELCOME] = _OWN[HELLO]
 _OWN[DESCRIBE_DEVICE] = _OWN[DEVICE]
 _OWN[ENDED] = _OWN[PROCESS]
-for _type in range(LIST_PROCESSES, RESET_PEAKS + 1):
+for _type in range(LIST_PROCESSES, LIST_HISTORY + 1):
     _OWN[_type] = _OWN[LIST_DEVICES]
 
 
@@ -270,8 +271,9 @@ class Raw:
         assert welcome["type"] == WELCOME, welcome
         return welcome
 
-    def list(self, type_, device_id=-1, process_id=0, region=-1, limit=0):
-        self.send_bytes(own(type_, device_id, process_id=process_id, region=region, limit=limit))
+    def list(self, type_, device_id=-1, process_id=0, region=-1, limit=0, resolution=0):
+        filters = {"process_id": process_id, "region": region, "limit": limit, "resolution": resolution}
+        self.send_bytes(own(type_, device_id, **filters))
         answer = self.read_answer()
         assert answer.end["request"] == type_, answer.end
         return answer
@@ -288,6 +290,17 @@ class Raw:
 
     def figures(self):
         return {record["name"]: record["value"] for record in self.records(LIST_FIGURES)}
+
+    def history(self, resolution=1000, **filters):
+        """{(device, pool): (time, samples)}, samples in units, the newest first."""
+        found = {}
+        for record in self.records(LIST_HISTORY, resolution=resolution, **filters):
+            assert record["type"] == HISTORY and record["resolution"] == resolution, record
+            time_, samples = found.setdefault((record["device_id"], record["pool"]), (record["time"], []))
+            assert (record["time"], record["index"]) == (time_, len(samples)), record
+            assert 1 <= record["count"] <= 20 and not any(record["samples"][4 * record["count"] :]), record
+            samples += struct.unpack_from(f"={record['count']}I", record["samples"])
+        return found
 
     def entries(self, type_, **filters):
         """Devices, processes or ended processes, each with "usage" {(device, kind, index): record} and "command"."""

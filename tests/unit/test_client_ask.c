@@ -207,6 +207,7 @@ static const struct tt_alloc_hello welcome = {
     .magic = TT_ALLOC_MAGIC,
     .version = TT_ALLOC_PROTOCOL_VERSION,
     .process_id = 4711,
+    .features = TT_ALLOC_FEATURE_HISTORY,
     .flags = TT_ALLOC_WELCOME_AUTHORISED,
     .start_time = 1700000000000000000,
     .uptime = 123456789,
@@ -281,6 +282,7 @@ static void test_connect(void **state)
 
     server_finish(server);
     memcpy(hello + 20, &pid, 4);
+    hello[24] = TT_ALLOC_FEATURE_HISTORY;
     memcpy(hello + 56, "libtt-alloc " TT_ALLOC_VERSION, strlen("libtt-alloc " TT_ALLOC_VERSION));
     assert_memory_equal(server->questions[0], hello, FRAME);
 }
@@ -691,6 +693,88 @@ static void test_buffers_and_figures(void **state)
     assert_memory_equal(server->questions[1], request, FRAME);
 }
 
+static struct tt_alloc_history_record *add_samples(struct script *script, uint32_t pool, uint32_t index, uint32_t count)
+{
+    struct tt_alloc_history_record *record = &add(script, TT_ALLOC_HISTORY)->history;
+
+    record->device_id = 3;
+    record->pool = pool;
+    record->resolution = 60000;
+    record->time = 1700000000000000000;
+    record->index = index;
+    record->count = count;
+    for (uint32_t i = 0; i < count && i < TT_ALLOC_HISTORY_SAMPLES; i++)
+        record->samples[i] = pool * 1000 + index + i;
+    return record;
+}
+
+static void check_series(const struct tt_alloc_list *list, size_t index, uint32_t pool, size_t count)
+{
+    const struct tt_alloc_history *series = tt_alloc_list_series(list, index);
+
+    assert_int_equal(series->device, 3);
+    assert_int_equal(series->pool, pool);
+    assert_int_equal(series->resolution, 60000);
+    assert_int_equal(series->time, 1700000000000000000);
+    assert_int_equal(series->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(series->samples[i], 4096 * (pool * 1000 + count - 1 - i));
+}
+
+static void test_history(void **state)
+{
+    struct server *server = *state;
+    struct script script = {0};
+    struct tt_alloc_list *list;
+
+    add_samples(&script, TT_ALLOC_POOL_DRAM, 0, 20);
+    add_samples(&script, TT_ALLOC_POOL_DRAM, 20, 20);
+    add_samples(&script, TT_ALLOC_POOL_DRAM, 40, 1);
+    add_samples(&script, TT_ALLOC_POOLS, 0, 20); /* of the future */
+    add_samples(&script, TT_ALLOC_POOLS, 20, 3);
+    add_samples(&script, TT_ALLOC_POOL_HOST, 0, 1)->samples[0] = UINT32_MAX;
+    add_end(&script, TT_ALLOC_LIST_HISTORY);
+    const struct answer answer = answer_of(&script);
+    struct tt_alloc_connection *connection = connect_to_script(server, &answer, 1);
+    const struct tt_alloc_filter filter = {.by_device = true, .device = 3, .limit = 41, .pid = 5};
+    assert_int_equal(tt_alloc_list_history(connection, &filter, 60, &list), -EINVAL);
+    assert_int_equal(tt_alloc_list_history(connection, &filter, 60000, &list), 0);
+    assert_int_equal(tt_alloc_list_count(list), 2);
+    check_series(list, 0, TT_ALLOC_POOL_DRAM, 41);
+    assert_int_equal(tt_alloc_list_series(list, 1)->pool, TT_ALLOC_POOL_HOST);
+    assert_int_equal(tt_alloc_list_series(list, 1)->count, 1);
+    assert_int_equal(tt_alloc_list_series(list, 1)->samples[0], (UINT64_C(1) << 44) - 4096);
+    assert_null(tt_alloc_list_series(list, 2));
+    assert_null(tt_alloc_list_figure(list, 0));
+    tt_alloc_list_free(list);
+    tt_alloc_disconnect(connection);
+
+    const uint8_t request[TT_ALLOC_FRAME_112] = {46,   0,    0,    0,  3, 0, 0, 0, 0, 0, 0, 0,    0xff,
+                                                 0xff, 0xff, 0xff, 41, 0, 0, 0, 0, 0, 0, 0, 0x60, 0xea};
+    assert_memory_equal(server->questions[1], request, FRAME);
+}
+
+/* To an older one the request would be a bad frame. */
+static void test_a_server_without_history(void **state)
+{
+    struct server *server = *state;
+    struct tt_alloc_hello older = welcome;
+    struct tt_alloc_connection *connection;
+    struct tt_alloc_list *list;
+    struct script script = {0};
+
+    add_end(&script, TT_ALLOC_RESET_PEAKS);
+    older.features = TT_ALLOC_FEATURE_RING;
+    server->answers[0] = (struct answer){&older, sizeof(older)};
+    server->answers[1] = answer_of(&script);
+    server->answer_count = 2;
+    server_start(server);
+    assert_int_equal(tt_alloc_connect(server->path, &connection), 0);
+    assert_int_equal(tt_alloc_list_history(connection, NULL, 1000, &list), -EOPNOTSUPP);
+    assert_int_equal(tt_alloc_reset_peaks(connection, -1, 0), 0);
+    tt_alloc_disconnect(connection);
+}
+
 static void test_filters_that_make_no_sense(void **state)
 {
     struct tt_alloc_connection *connection = connect_to_script(*state, NULL, 0);
@@ -737,6 +821,12 @@ static int figures_call(struct tt_alloc_connection *connection, const struct tt_
     return tt_alloc_list_figures(connection, ret);
 }
 
+static int history_call(struct tt_alloc_connection *connection, const struct tt_alloc_filter *filter,
+                        struct tt_alloc_list **ret)
+{
+    return tt_alloc_list_history(connection, filter, TT_ALLOC_HISTORY_SECOND, ret);
+}
+
 static void check_malformed(struct server *server, list_call *call, const struct script *script)
 {
     struct tt_alloc_list *list = (void *)server;
@@ -749,6 +839,26 @@ static void check_malformed(struct server *server, list_call *call, const struct
     assert_int_equal(tt_alloc_reset_peaks(connection, -1, 0), -EPROTO);
     tt_alloc_disconnect(connection);
     server_finish(server);
+}
+
+/* A series with a hole, of two kinds, or of no length. */
+static void test_malformed_history(void **state)
+{
+    struct script script;
+
+    for (unsigned wrong = 0; wrong < 6; wrong++) {
+        script.count = 0;
+        struct tt_alloc_history_record *first = add_samples(&script, 0, 0, 20);
+        struct tt_alloc_history_record *second = add_samples(&script, 0, 20, 20);
+        first->count = wrong == 0 ? 21 : 20;
+        second->count = wrong == 1 ? 0 : 20;
+        second->index = wrong == 2 ? 21 : 20;
+        second->device_id = wrong == 3 ? 4 : 3;
+        second->time += wrong == 4;
+        second->pool = wrong == 5 ? TT_ALLOC_POOL_L1 : TT_ALLOC_POOL_DRAM;
+        add_end(&script, TT_ALLOC_LIST_HISTORY);
+        check_malformed(*state, history_call, &script);
+    }
 }
 
 /* Each of these is an otherwise complete answer with one thing wrong in it. */
@@ -985,7 +1095,7 @@ static uint32_t random_below(uint32_t limit)
 static void add_noise(struct script *script, uint8_t kind)
 {
     const uint8_t plain[] = {kind, 81}, with_usages[] = {kind, 81, TT_ALLOC_USAGE, TT_ALLOC_USAGE, TT_ALLOC_TEXT};
-    bool is_plain = kind == TT_ALLOC_BUFFER || kind == TT_ALLOC_FIGURE;
+    bool is_plain = kind == TT_ALLOC_BUFFER || kind == TT_ALLOC_FIGURE || kind == TT_ALLOC_HISTORY;
     bool is_device = kind == TT_ALLOC_DEVICE && random_below(50) > 0;
     uint8_t type = is_plain ? plain[random_below(2)] : with_usages[random_below(is_device ? 4 : 5)];
     union tt_alloc_answer *record = add(script, script->count == 0 ? kind : type);
@@ -994,6 +1104,8 @@ static void add_noise(struct script *script, uint8_t kind)
         record->usage.index = random_below(9);
     if (record->type == TT_ALLOC_TEXT)
         record->text.length = random_below(100);
+    if (record->type == TT_ALLOC_HISTORY)
+        record->history.count = 1 + random_below(20) + random_below(100) / 99;
     if (random_below(40) == 0)
         for (uint32_t i = random_below(16); i > 0; i--)
             ((uint8_t *)record)[random_below(FRAME)] = (uint8_t)random_below(256);
@@ -1031,7 +1143,9 @@ static size_t touch(const struct tt_alloc_list *list)
         const struct tt_alloc_process *process = tt_alloc_list_process(list, i);
         const struct tt_alloc_buffer *buffer = tt_alloc_list_buffer(list, i);
         const struct tt_alloc_figure *figure = tt_alloc_list_figure(list, i);
-        assert_int_equal((device != NULL) + (process != NULL) + (buffer != NULL) + (figure != NULL), 1);
+        const struct tt_alloc_history *series = tt_alloc_list_series(list, i);
+        assert_int_equal((device != NULL) + (process != NULL) + (buffer != NULL) + (figure != NULL) + (series != NULL),
+                         1);
         if (device != NULL)
             sum += strlen(device->description.board) + touch_usages(device->usage, device->usage_count);
         if (process != NULL)
@@ -1041,6 +1155,8 @@ static size_t touch(const struct tt_alloc_list *list)
             assert_true(buffer->region < TT_ALLOC_REGIONS);
         if (figure != NULL)
             sum += strlen(figure->name);
+        for (size_t k = 0; series != NULL && k < series->count; k++)
+            sum += series->samples[k];
     }
     return sum;
 }
@@ -1056,6 +1172,7 @@ static void test_noise(void **state)
         {tt_alloc_list_ended, TT_ALLOC_ENDED, TT_ALLOC_LIST_ENDED},
         {tt_alloc_list_buffers, TT_ALLOC_BUFFER, TT_ALLOC_LIST_BUFFERS},
         {figures_call, TT_ALLOC_FIGURE, TT_ALLOC_LIST_FIGURES},
+        {history_call, TT_ALLOC_HISTORY, TT_ALLOC_LIST_HISTORY},
     };
     struct server *server = *state;
     size_t good = 0, bad = 0, sum = 0;
@@ -1064,7 +1181,7 @@ static void test_noise(void **state)
     for (int round = 0; round < FUZZ_ROUNDS; round++) {
         struct script script;
         struct tt_alloc_list *list;
-        uint32_t which = random_below(5);
+        uint32_t which = random_below(6);
         make_noise(&script, lists[which].kind, lists[which].request);
         struct answer answer = answer_of(&script);
         server->piece = random_below(2) * (1 + random_below(500));
@@ -1094,6 +1211,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(test_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buffers_and_figures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_server_without_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_malformed_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters_that_make_no_sense, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_records, setup, teardown),

@@ -31,15 +31,14 @@ static uint64_t at(double second)
 
 static void note(struct row *row, uint8_t region, uint64_t before, uint64_t after, bool is_uncertain, double when)
 {
-    struct ledger_change change = {
-        .region = region, .size_before = before, .size_after = after, .uncertain = is_uncertain};
+    struct ledger_change change = {.region = region, .size_before = before, .size_after = after};
 
     if (!row->history)
         row->history = history_new(&row->usage, at(when));
     assert_non_null(row->history);
     if (usage_pool_of(region) >= 0)
         row->usage.pool[usage_pool_of(region)].bytes += (unsigned __int128)after - before;
-    history_note(row->history, &row->usage, &change, at(when));
+    history_note(row->history, &row->usage, &change, is_uncertain, at(when));
 }
 
 static void take(struct row *row, uint64_t units, double when)

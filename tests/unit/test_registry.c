@@ -103,6 +103,20 @@ static bool is_settled(const struct registry *registry)
     return true;
 }
 
+/* Places on a row of processes that count what is gone. */
+static uint32_t unsettled_places(const struct registry *registry, const struct device *device)
+{
+    uint32_t places = 0;
+
+    list_for_each (link, &registry->processes.all) {
+        struct process *process = LIST_ENTRY(link, struct process, link);
+
+        for (size_t i = 0; process->is_unsettled && i < ledger_device_count(process->ledger); i++)
+            places += ledger_device(process->ledger, i)->userdata == device;
+    }
+    return places;
+}
+
 /* What all processes hold on a row; how many have it, and under how many device ids of theirs. */
 static void add_up(const struct registry *registry, const struct device *device, struct usage *total,
                    uint32_t *ret_processes, uint32_t *ret_places)
@@ -151,6 +165,7 @@ static void check_rows(const struct world *world)
         assert_int_equal(row->processes, processes);
         assert_int_equal(row->references, places + references_held(world, row));
         assert_true(row->processes_ever >= row->processes);
+        assert_int_equal(row->unsettled, unsettled_places(&world->registry, row));
         for (unsigned region = 0; region < USAGE_REGIONS; region++) {
             assert_true(row->usage.region[region].bytes == total.region[region].bytes);
             if (is_settled(&world->registry))
