@@ -564,6 +564,17 @@ class Impostors(ClientTest):
         message = "the server announced 1 records and sent 0"
         self.assertEqual(a.error_of("t.server_figures()"), ("ProtocolError", message))
 
+    def test_a_server_without_history(self):
+        a = self.impostor([raw.own(raw.WELCOME, **WELCOME), raw.own(raw.END, request=raw.LIST_FIGURES)])
+        self.assertRegex(a.error_of("t.history()")[1], "^the server keeps no history, it is an older one: ")
+        self.assertEqual(a.ask("t.server_figures()"), {})  # the connection is good
+
+    def test_a_history_with_gaps(self):
+        pieces = raw.own(raw.HISTORY, index=0, count=20) + raw.own(raw.HISTORY, index=21, count=20)
+        end = raw.own(raw.END, count=2, request=raw.LIST_HISTORY)
+        a = self.impostor([raw.own(raw.WELCOME, **WELCOME, features=16), pieces + end])
+        self.assertEqual(a.error_of("t.history()"), ("ProtocolError", "the server sent a history with gaps"))
+
     def test_records_of_a_later_version(self):
         figure = raw.own(raw.FIGURE, name=b"buffers", value=5)
         unknown = b"\x5a" + bytes(111)
