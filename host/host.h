@@ -114,6 +114,8 @@ enum host_memory {
     HOST_MEMORIES,
 };
 
+#define HOST_SLOTS_MAX 64 /* in a file of totals; who comes later has none */
+
 /* Bytes, or not known: a counter of tt-metal's that ran below zero stands near 2^64 and tells nothing. */
 struct host_amount {
     bool known;

@@ -12,12 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/host.h"
+
 #define TOTALS_VERSION_FIRST 2U
 #define TOTALS_VERSION_LAST 4U
 #define TOTALS_VERSION_WITH_READY 4U
 #define TOTALS_READY 0x52454459U
 #define TOTALS_CHIPS 16U
-#define TOTALS_SLOTS 64U
 #define TOTALS_NO_CHIP UINT32_MAX
 #define TOTALS_SIZE 8576U
 
@@ -51,7 +52,7 @@ struct totals_file {
     uint32_t padding_2;
     struct totals_bytes held;
     struct totals_chip chips[TOTALS_CHIPS];
-    struct totals_slot slots[TOTALS_SLOTS];
+    struct totals_slot slots[HOST_SLOTS_MAX];
     uint32_t ready; /* since version 4 */
     uint8_t padding_3[36];
 };

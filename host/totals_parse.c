@@ -64,7 +64,7 @@ static size_t count_slots(const uint8_t *data)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < TOTALS_SLOTS; i++)
+    for (size_t i = 0; i < HOST_SLOTS_MAX; i++)
         count += take_slot(data, i).pid > 0;
     return count;
 }
@@ -76,7 +76,7 @@ static int read_slots(const uint8_t *data, struct host_slot **ret, size_t *ret_c
 
     if (!slots)
         return -ENOMEM;
-    for (size_t i = 0; i < TOTALS_SLOTS; i++) {
+    for (size_t i = 0; i < HOST_SLOTS_MAX; i++) {
         struct totals_slot slot = take_slot(data, i);
 
         if (slot.pid > 0)

@@ -132,6 +132,16 @@ static void count_phantom(const struct host_totals *totals, int32_t device, stru
         ret->list[i].buffers = ret->list[i].bytes > 0; /* some */
 }
 
+/* Whether a file has no slot left. Then what is held in none may as well be of those who came later. */
+static bool is_full(const struct host *host)
+{
+    for (size_t i = 0; i < host->totals_count; i++) {
+        if (host->totals[i].slot_count == HOST_SLOTS_MAX)
+            return true;
+    }
+    return false;
+}
+
 static int say_phantom(struct remarks *remarks, const struct process_row *phantom)
 {
     char *amounts = amounts_describe(&phantom, 1, remarks->filter, " of ");
@@ -141,8 +151,9 @@ static int say_phantom(struct remarks *remarks, const struct process_row *phanto
     if (amounts && devices)
         r = amounts[0] == '\0'
                 ? 0
-                : remark(remarks, TINT_YELLOW, "tt-smi doctor", "! %s on %s %s are phantom in tt-metal's totals.",
-                         amounts, devices_title(devices), devices);
+                : remark(remarks, TINT_YELLOW, "tt-smi doctor", "! %s on %s %s are phantom%s tt-metal's totals.",
+                         amounts, devices_title(devices), devices,
+                         is_full(&remarks->snapshot->host) ? " or past the 64 slots of" : " in");
     free(amounts);
     free(devices);
     return r;
