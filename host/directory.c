@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,20 +40,51 @@ static bool is_file(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-int directory_read_line(const struct directory *directory, const char *file, char *ret, size_t size)
+static int open_file(const struct directory *directory, const char *file, int *ret)
 {
-    int error, fd;
+    int fd;
 
     assert(!strchr(file, '/')); /* a link on the way would be followed out of the tree */
     if (directory->fd < 0)
         return directory->fd;
     fd = openat(directory->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return errno == ELOOP ? host_root_read_line(directory->root, ret, size, "%s/%s", directory->path, file)
-                              : -errno;
+        return errno == ELOOP ? host_root_open_at(directory->root, ret, "%s/%s", directory->path, file) : -errno;
+    *ret = fd;
+    return 0;
+}
+
+int directory_read_line(const struct directory *directory, const char *file, char *ret, size_t size)
+{
+    int fd, error = open_file(directory, file, &fd);
+
+    if (error < 0)
+        return error;
     error = host_root_line_of(fd, ret, size);
     if (error < 0 && !is_file(fd))
         error = -EINVAL;
     close(fd);
     return error;
+}
+
+int directory_read(const struct directory *directory, const char *file, size_t most, char **ret, size_t *ret_size)
+{
+    size_t length;
+    char *text;
+    int fd, error = open_file(directory, file, &fd);
+
+    if (error < 0)
+        return error;
+    error = host_root_whole_of(fd, most, &text, &length);
+    if (error == 0 && length == 0 && !is_file(fd)) {
+        free(text);
+        error = -EINVAL;
+    }
+    close(fd);
+    if (error < 0)
+        return error;
+    *ret = text;
+    if (ret_size)
+        *ret_size = length;
+    return 0;
 }

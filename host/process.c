@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "host/container.h"
+#include "host/directory.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 #define SMALL_MAX 65536 /* "status" names every group of a process */
 #define COMMAND_MAX 4096
+#define PATH_SIZE 32
 
 /* The command name stands in parentheses and may hold any byte, so the fields are counted from the last one. Who has
  * ended and only waits to be waited for is gone, unless it is just the main thread that has ended. */
@@ -52,11 +54,11 @@ static uint64_t start_in_wall_time(uint64_t boot_time, uint64_t ticks)
     return __builtin_add_overflow(boot_time, since_boot, &since_boot) ? 0 : since_boot;
 }
 
-static int read_stat(const struct host_root *root, uint64_t boot_time, struct host_process *process)
+static int read_stat(const struct directory *directory, uint64_t boot_time, struct host_process *process)
 {
     char *text;
     uint64_t ticks;
-    int error = host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/stat", process->pid);
+    int error = directory_read(directory, "stat", SMALL_MAX, &text, NULL);
 
     if (error < 0)
         return error == -ENOENT ? -ESRCH : error;
@@ -91,12 +93,12 @@ static int32_t last_number(const char *text, int32_t otherwise)
     return number;
 }
 
-static void read_status(const struct host_root *root, struct host_process *process)
+static void read_status(const struct directory *directory, struct host_process *process)
 {
     char *text;
     const char *uid, *numbers;
 
-    if (host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/status", process->pid) < 0)
+    if (directory_read(directory, "status", SMALL_MAX, &text, NULL) < 0)
         return;
     uid = find_field(text, "Uid");
     numbers = find_field(text, "NSpid");
@@ -122,12 +124,12 @@ static char *make_command(char *text, size_t size, const char *comm)
     return begin < size ? strndup(text + begin, size - begin) : strdup(comm);
 }
 
-static int read_command(const struct host_root *root, struct host_process *process)
+static int read_command(const struct directory *directory, struct host_process *process)
 {
     char *text;
     size_t size;
 
-    if (host_root_read(root, COMMAND_MAX, &text, &size, "proc/%" PRId32 "/cmdline", process->pid) < 0) {
+    if (directory_read(directory, "cmdline", COMMAND_MAX, &text, &size) < 0) {
         process->command = strdup(process->comm);
     } else {
         process->command = make_command(text, size, process->comm);
@@ -136,12 +138,12 @@ static int read_command(const struct host_root *root, struct host_process *proce
     return process->command ? 0 : -ENOMEM;
 }
 
-static int read_cgroup(const struct host_root *root, struct host_process *process)
+static int read_cgroup(const struct directory *directory, struct host_process *process)
 {
     char *text;
     int error;
 
-    if (host_root_read(root, SMALL_MAX, &text, NULL, "proc/%" PRId32 "/cgroup", process->pid) < 0)
+    if (directory_read(directory, "cgroup", SMALL_MAX, &text, NULL) < 0)
         return 0;
     error = host_container_find(text, &process->cgroup, &process->container);
     free(text);
@@ -161,28 +163,50 @@ uint64_t host_process_read_namespace(const struct host_root *root, int32_t pid, 
     return number;
 }
 
-void host_process_read_identity(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)
+/* path is to live as long as the directory. */
+static struct directory open_process(const struct host_root *root, int32_t pid, char path[PATH_SIZE])
+{
+    snprintf(path, PATH_SIZE, "proc/%" PRId32, pid);
+    return directory_open(root, path);
+}
+
+static void read_identity(const struct directory *directory, uint64_t boot_time, int32_t pid, struct host_process *ret)
 {
     *ret = (struct host_process){.pid = pid, .inner_pid = pid};
-    ret->error = read_stat(root, boot_time, ret);
+    ret->error = read_stat(directory, boot_time, ret);
     if (ret->error == 0)
-        read_status(root, ret);
+        read_status(directory, ret);
+}
+
+void host_process_read_identity(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)
+{
+    char path[PATH_SIZE];
+    struct directory directory = open_process(root, pid, path);
+
+    read_identity(&directory, boot_time, pid, ret);
+    directory_close(&directory);
+}
+
+static int read_all(const struct directory *directory, uint64_t boot_time, int32_t pid, struct host_process *process)
+{
+    int error;
+
+    read_identity(directory, boot_time, pid, process);
+    if (process->error < 0)
+        return 0;
+    process->pid_namespace = host_process_read_namespace(directory->root, pid, "pid");
+    error = read_command(directory, process);
+    return error < 0 ? error : read_cgroup(directory, process);
 }
 
 int host_process_read(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)
 {
+    char path[PATH_SIZE];
+    struct directory directory = open_process(root, pid, path);
     struct host_process process;
-    int error;
+    int error = read_all(&directory, boot_time, pid, &process);
 
-    host_process_read_identity(root, boot_time, pid, &process);
-    if (process.error < 0) {
-        *ret = process;
-        return 0;
-    }
-    process.pid_namespace = host_process_read_namespace(root, pid, "pid");
-    error = read_command(root, &process);
-    if (error == 0)
-        error = read_cgroup(root, &process);
+    directory_close(&directory);
     if (error < 0) {
         host_process_done(&process);
         return error;

@@ -30,6 +30,9 @@ void host_root_close(struct host_root *root);
 int host_root_read(const struct host_root *root, size_t most, char **ret, size_t *ret_size, const char *path, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The same of a file that is open. */
+int host_root_whole_of(int fd, size_t most, char **ret, size_t *ret_size);
+
 /* Its first line, without the white space around it, cut to size - 1 bytes. An empty one is -ENODATA. */
 int host_root_read_line(const struct host_root *root, char *ret, size_t size, const char *path, ...)
     __attribute__((format(printf, 4, 5)));

@@ -46,7 +46,7 @@ static int grow(char **text, size_t *room, size_t most)
     return 0;
 }
 
-static int read_whole(int fd, size_t most, char **ret, size_t *ret_size)
+int host_root_whole_of(int fd, size_t most, char **ret, size_t *ret_size)
 {
     size_t length = 0, room = 0;
     char *text = NULL;
@@ -80,7 +80,7 @@ int host_root_read(const struct host_root *root, size_t most, char **ret, size_t
     va_end(arguments);
     if (error < 0)
         return error;
-    error = read_whole(fd, most, ret, ret_size);
+    error = host_root_whole_of(fd, most, ret, ret_size);
     close(fd);
     return error;
 }

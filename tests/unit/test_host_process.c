@@ -112,6 +112,34 @@ static void test_what_is_missing(void **state)
     tree_close(&tree);
 }
 
+/* Nothing that waits for somebody is read, no link leads out, and a link may stand for an error. */
+static void test_what_stands_in_the_place_of_files(void **state)
+{
+    struct tree_process plan = {.pid = 5, .comm = "x", .uid = 1000};
+    struct tree tree = tree_open();
+    struct host_process process;
+
+    (void)state;
+    tree_add_process(&tree, &plan);
+    tree_make_fifo(&tree, "proc/5/cmdline");
+    tree_link(&tree, "proc/5/status", "/proc/self/status");
+    process = read_process(&tree, 5);
+    assert_int_equal(process.error, 0);
+    assert_string_equal(process.command, "x");
+    assert_int_equal(process.uid, 0);
+    host_process_done(&process);
+
+    tree_remove(&tree, "proc/5/stat");
+    tree_make_fifo(&tree, "proc/5/stat");
+    assert_int_equal(read_process(&tree, 5).error, -EINVAL);
+    tree_link(&tree, "proc/5/stat", "!EACCES");
+    assert_int_equal(read_process(&tree, 5).error, -EACCES);
+    tree_remove(&tree, "proc/5/stat");
+    tree_mkdir(&tree, "proc/5/stat");
+    assert_int_equal(read_process(&tree, 5).error, -EINVAL);
+    tree_close(&tree);
+}
+
 static void test_who_has_ended_is_gone(void **state)
 {
     struct tree tree = tree_open();
@@ -350,10 +378,12 @@ static void test_a_real_pid_namespace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_facts_in_a_tree),       FIXTURE(test_hostile_names),         FIXTURE(test_what_is_missing),
-        FIXTURE(test_long_and_odd_commands), FIXTURE(test_who_has_ended_is_gone), FIXTURE(test_containers),
-        FIXTURE(test_no_cgroup_in_it),       FIXTURE(test_each_process_once),     FIXTURE(test_ten_thousand_holders),
-        FIXTURE(test_a_real_child),          FIXTURE(test_a_real_pid_namespace),
+        FIXTURE(test_facts_in_a_tree),       FIXTURE(test_hostile_names),
+        FIXTURE(test_what_is_missing),       FIXTURE(test_long_and_odd_commands),
+        FIXTURE(test_who_has_ended_is_gone), FIXTURE(test_containers),
+        FIXTURE(test_no_cgroup_in_it),       FIXTURE(test_each_process_once),
+        FIXTURE(test_ten_thousand_holders),  FIXTURE(test_a_real_child),
+        FIXTURE(test_a_real_pid_namespace),  FIXTURE(test_what_stands_in_the_place_of_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
