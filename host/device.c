@@ -122,7 +122,7 @@ void device_read(const struct host_root *root, int32_t number, unsigned parts, s
     read_identity(&class_entry, &pci, &device);
     sensors_forget(&device);
     if (parts & HOST_SENSORS)
-        sensors_read(&class_entry, &pci, &device);
+        sensors_read(&class_entry, &pci, parts, &device);
     directory_close(&pci);
     directory_close(&class_entry);
     *ret = device;

@@ -157,10 +157,18 @@ void sensors_forget(struct host_device *device)
     set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), -ENOENT);
 }
 
-void sensors_read(const struct directory *class_entry, const struct directory *pci, struct host_device *device)
+static void read_state(const struct directory *class_entry, const struct directory *pci, struct host_device *device)
 {
     read_numbers(class_entry, device, class_numbers, COUNT(class_numbers));
     read_texts(class_entry, device, class_texts, COUNT(class_texts));
     read_link(pci, device);
-    read_hwmon(pci, device);
+}
+
+void sensors_read(const struct directory *class_entry, const struct directory *pci, unsigned parts,
+                  struct host_device *device)
+{
+    if (parts & HOST_STATE)
+        read_state(class_entry, pci, device);
+    if (parts & HOST_METERS)
+        read_hwmon(pci, device);
 }

@@ -11,5 +11,6 @@
 /* Marks all that sensors_read() fills as -ENOENT. */
 void sensors_forget(struct host_device *device);
 
-/* Clocks, firmware, link, temperatures and the like, from the device's class entry and its PCI device. */
-void sensors_read(const struct directory *class_entry, const struct directory *pci, struct host_device *device);
+/* Of HOST_SENSORS what parts name, from the device's class entry and its PCI device. */
+void sensors_read(const struct directory *class_entry, const struct directory *pci, unsigned parts,
+                  struct host_device *device);

@@ -28,7 +28,7 @@ static int sample(const struct options *options, struct snapshot *ret)
     const char *path = snapshot_path(options->socket, options->root);
     struct tt_alloc_connection *connection = NULL;
     int error = path ? tt_alloc_connect(path, &connection) : 0;
-    int r = snapshot_take(connection, path, error, options->root, ret);
+    int r = snapshot_take(connection, path, error, options->root, options_host_parts(options), ret);
 
     if (r == 0)
         r = details_ask(connection, options, ret);

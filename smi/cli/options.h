@@ -75,6 +75,14 @@ static inline bool options_want_data(const struct options *options)
     return options->json || options->csv;
 }
 
+/* The parts of the host that it shows. A host may have 32 devices, and each value of them is a file of its own. */
+static inline unsigned options_host_parts(const struct options *options)
+{
+    if (options_want_data(options) || options->view == VIEW_DOCTOR)
+        return HOST_ALL;
+    return HOST_ALL & ~(options->view == VIEW_TABLE ? HOST_STATE : HOST_SENSORS);
+}
+
 /* -EINVAL after one line on stderr that says what is wrong and what was probably meant; -ENOMEM. */
 int options_parse(int argc, char **argv, struct options *ret);
 

@@ -175,9 +175,9 @@ static void describe_server(const struct tt_alloc_connection *connection, struct
 }
 
 /* A tree of another host tells its own name and time. */
-static void read_host(const char *root, struct snapshot *snapshot)
+static void read_host(const char *root, unsigned parts, struct snapshot *snapshot)
 {
-    snapshot->host_error = host_read(root, HOST_ALL, &snapshot->host);
+    snapshot->host_error = host_read(root, parts, &snapshot->host);
     if (root && snapshot->host.time != 0)
         snapshot->time = snapshot->host.time;
     if (snapshot->host.name[0])
@@ -193,7 +193,7 @@ static void drop_lists(struct snapshot *snapshot)
 }
 
 /* The host comes last: who has just begun to report is not taken for one who does not. */
-int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root,
+int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root, unsigned parts,
                   struct snapshot *ret)
 {
     struct snapshot snapshot = {.time = wall_clock(), .path = path, .root = root};
@@ -204,7 +204,7 @@ int snapshot_take(struct tt_alloc_connection *connection, const char *path, int 
         describe_server(connection, &snapshot);
     else
         drop_lists(&snapshot);
-    read_host(root, &snapshot);
+    read_host(root, parts, &snapshot);
     r = make_rows(&snapshot);
     if (r < 0) {
         snapshot_clear(&snapshot);

@@ -73,11 +73,12 @@ bool snapshot_knows_processes(const struct snapshot *snapshot);
 const char *snapshot_path(const char *socket, const char *root);
 
 /*
- * Asks the server and reads the host's files below root (NULL: "/"). What cannot be had is not an error of this
- * function but the sample's: it is then without that part, and error or host_error say why. A connection of NULL makes
- * a sample without the server, with error as given; a path of NULL says that none was to be asked. -ENOMEM.
+ * Asks the server and reads parts of the host (HOST_*) from the files below root (NULL: "/"). What cannot be had is not
+ * an error of this function but the sample's: it is then without that part, and error or host_error say why. A
+ * connection of NULL makes a sample without the server, with error as given; a path of NULL says that none was to be
+ * asked. -ENOMEM.
  */
-int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root,
+int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root, unsigned parts,
                   struct snapshot *ret);
 
 /* Lets go of what does not pass, sorts the rest and finds the leaks. -ENOMEM leaves the sample as it was. */

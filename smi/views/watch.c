@@ -39,7 +39,8 @@ static int sample(struct watcher *watcher, struct snapshot *ret)
 {
     bool must_connect = watcher->path && !watcher->connection;
     int error = must_connect ? tt_alloc_connect(watcher->path, &watcher->connection) : 0;
-    int r = snapshot_take(watcher->connection, watcher->path, error, watcher->options->root, ret);
+    int r = snapshot_take(watcher->connection, watcher->path, error, watcher->options->root,
+                          options_host_parts(watcher->options), ret);
 
     if (r == 0)
         r = details_ask(watcher->connection, watcher->options, ret);

@@ -2,7 +2,6 @@
 """Tests of tt-smi where server and host both tell: a real server, real clients, and the files of a host in a tree whose
 lists name the PIDs of these clients."""
 
-import json
 import os
 import pathlib
 import shutil
@@ -58,7 +57,7 @@ class HostTest(test_smi.SmiTest):
         return self.smi("--root", str(self.root), "--socket", self.server.path, *arguments, **options).stdout
 
     def document(self, *arguments, **options):
-        return json.loads(self.both("--json", *arguments, **options))
+        return self.check_document(self.both("--json", *arguments, **options))
 
     def processes(self):
         """Of the document, by PID."""

@@ -47,7 +47,7 @@ class Together(HostTest):
                          {reporter.pid: "reporting", shm_only.pid: "shm_only", untracked.pid: "untracked"})
         self.assertEqual(dram_of(processes[reporter.pid]), {"0": GIB})
         self.assertEqual(dram_of(processes[shm_only.pid]), {"0": 2 * GIB})
-        self.assertEqual(dram_of(processes[untracked.pid]), {})
+        self.assertIsNone(processes[untracked.pid]["usage"])
         self.assertEqual(dram_of_devices(document), {"0": 3 * GIB, "1": None})
         self.assertEqual([leak["pid"] for leak in document["leaks"]], [leaky.pid])
         self.check_table(self.both(), reporter, shm_only, untracked, leaky)

@@ -631,7 +631,8 @@ static void test_entries_with_absurd_names(void **state)
 static void test_parts(void **state)
 {
     static const unsigned impossible[] = {
-        HOST_SENSORS, HOST_HOLDERS, HOST_TOTALS, HOST_TOTALS | HOST_IDENTITY, HOST_TOTALS | HOST_HOLDERS, 1U << 31};
+        HOST_METERS, HOST_STATE, HOST_HOLDERS, HOST_TOTALS, HOST_TOTALS | HOST_IDENTITY, HOST_TOTALS | HOST_HOLDERS,
+        1U << 31};
     struct tree tree = open_tree(1);
     struct host host = {.name = "untouched"};
 
@@ -652,6 +653,18 @@ static void test_parts(void **state)
     assert_int_equal(host_read(tree.path, HOST_IDENTITY, &host), 0);
     assert_no_sensors(&host.devices[0], -ENOENT);
     assert_id(host.devices[0].asic_id, 0x10000);
+    host_clear(&host);
+
+    assert_int_equal(host_read(tree.path, HOST_IDENTITY | HOST_METERS, &host), 0);
+    assert_number(host.devices[0].power, 13000000);
+    assert_int_equal(host.devices[0].aiclk.error, -ENOENT);
+    assert_int_equal(host.devices[0].link_speed.error, -ENOENT);
+    host_clear(&host);
+
+    assert_int_equal(host_read(tree.path, HOST_IDENTITY | HOST_STATE, &host), 0);
+    assert_number(host.devices[0].aiclk, 500);
+    assert_int_equal(host.devices[0].firmware.error, 0);
+    assert_int_equal(host.devices[0].power.error, -ENOENT);
     host_clear(&host);
     tree_close(&tree);
 }
