@@ -184,10 +184,10 @@ struct host_totals {
 
 /* Parts to read. Each costs only what it says. What was not asked for is empty, and its error is -ENOENT. */
 #define HOST_IDENTITY (1U << 0) /* the driver; devices with card, PCI address, ids */
-#define HOST_METERS (1U << 1)   /* hwmon: temperature, power, current, voltage, fan; needs IDENTITY */
+#define HOST_METERS (1U << 1)   /* temperature and power; needs IDENTITY */
 #define HOST_HOLDERS (1U << 2)  /* who has a device open, and these processes; needs IDENTITY */
 #define HOST_TOTALS (1U << 3)   /* tt-metal's totals, and the processes in them; needs HOLDERS */
-#define HOST_STATE (1U << 4)    /* clocks, firmware, link; needs IDENTITY */
+#define HOST_STATE (1U << 4)    /* what else a device measures and says of itself; needs IDENTITY */
 #define HOST_SENSORS (HOST_METERS | HOST_STATE)
 #define HOST_ALL (HOST_IDENTITY | HOST_SENSORS | HOST_HOLDERS | HOST_TOTALS)
 

@@ -56,10 +56,19 @@ static const struct field link_speeds[] = {
     FIELD("max_link_speed", link_speed_max),
 };
 
-static const struct field hwmon_numbers[] = {
-    FIELD("temp1_input", temperature), FIELD("temp1_max", temperature_max), FIELD("power1_input", power),
-    FIELD("power1_max", power_max),    FIELD("curr1_input", current),       FIELD("curr1_max", current_max),
-    FIELD("in0_input", voltage),       FIELD("in0_max", voltage_max),       FIELD("fan1_input", fan),
+static const struct field meters[] = {
+    FIELD("temp1_input", temperature),
+    FIELD("power1_input", power),
+};
+
+static const struct field other_meters[] = {
+    FIELD("temp1_max", temperature_max),
+    FIELD("power1_max", power_max),
+    FIELD("curr1_input", current),
+    FIELD("curr1_max", current_max),
+    FIELD("in0_input", voltage),
+    FIELD("in0_max", voltage_max),
+    FIELD("fan1_input", fan),
 };
 
 static struct host_number *number_at(struct host_device *device, const struct field *field)
@@ -124,14 +133,30 @@ static bool is_ours(const struct directory *hwmon)
     return name.error == 0 && (strcmp(name.text, "wormhole") == 0 || strcmp(name.text, "blackhole") == 0);
 }
 
-static void read_hwmon(const struct directory *pci, struct host_device *device)
+static void set_meters(struct host_device *device, unsigned parts, int error)
+{
+    if (parts & HOST_METERS)
+        set_numbers(device, meters, COUNT(meters), error);
+    if (parts & HOST_STATE)
+        set_numbers(device, other_meters, COUNT(other_meters), error);
+}
+
+static void read_meters(const struct directory *hwmon, unsigned parts, struct host_device *device)
+{
+    if (parts & HOST_METERS)
+        read_numbers(hwmon, device, meters, COUNT(meters));
+    if (parts & HOST_STATE)
+        read_numbers(hwmon, device, other_meters, COUNT(other_meters));
+}
+
+static void read_hwmon(const struct directory *pci, unsigned parts, struct host_device *device)
 {
     char **names;
     bool found = false;
     int error = host_root_list(pci->root, &names, "%s/hwmon", pci->path);
 
     if (error < 0) {
-        set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), error);
+        set_meters(device, parts, error);
         return;
     }
     for (char **name = names; *name && !found; name++) {
@@ -142,7 +167,7 @@ static void read_hwmon(const struct directory *pci, struct host_device *device)
         hwmon = directory_open(pci->root, path);
         found = is_ours(&hwmon);
         if (found)
-            read_numbers(&hwmon, device, hwmon_numbers, COUNT(hwmon_numbers));
+            read_meters(&hwmon, parts, device);
         directory_close(&hwmon);
     }
     host_root_free_names(names);
@@ -154,7 +179,7 @@ void sensors_forget(struct host_device *device)
     set_texts(device, class_texts, COUNT(class_texts), -ENOENT);
     set_numbers(device, link_widths, COUNT(link_widths), -ENOENT);
     set_texts(device, link_speeds, COUNT(link_speeds), -ENOENT);
-    set_numbers(device, hwmon_numbers, COUNT(hwmon_numbers), -ENOENT);
+    set_meters(device, HOST_SENSORS, -ENOENT);
 }
 
 static void read_state(const struct directory *class_entry, const struct directory *pci, struct host_device *device)
@@ -169,6 +194,6 @@ void sensors_read(const struct directory *class_entry, const struct directory *p
 {
     if (parts & HOST_STATE)
         read_state(class_entry, pci, device);
-    if (parts & HOST_METERS)
-        read_hwmon(pci, device);
+    if (parts & HOST_SENSORS)
+        read_hwmon(pci, parts, device);
 }

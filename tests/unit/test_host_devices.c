@@ -657,6 +657,7 @@ static void test_parts(void **state)
 
     assert_int_equal(host_read(tree.path, HOST_IDENTITY | HOST_METERS, &host), 0);
     assert_number(host.devices[0].power, 13000000);
+    assert_int_equal(host.devices[0].power_max.error, -ENOENT);
     assert_int_equal(host.devices[0].aiclk.error, -ENOENT);
     assert_int_equal(host.devices[0].link_speed.error, -ENOENT);
     host_clear(&host);
