@@ -7,6 +7,7 @@
 
 #include "smi/json/top.h"
 #include "smi/json/rows.h"
+#include "smi/json/values.h"
 #include "smi/sample/users.h"
 #include "smi/top/owners.h"
 
@@ -64,14 +65,8 @@ static json_t *entry(const struct top *top, const struct buffer_group *group, co
 {
     struct process_row owner = owners_find(owners, group->buffers[0]);
     json_t *object = top->each ? buffer_keys(group->buffers[0]) : group_keys(top, group);
-    json_t *more = owner_keys(&owner);
-    int r = object && more ? json_object_update(object, more) : -1;
 
-    json_decref(more);
-    if (r == 0)
-        return object;
-    json_decref(object);
-    return NULL;
+    return json_merge(object, owner_keys(&owner));
 }
 
 const char *json_top_key(const struct snapshot *snapshot)
