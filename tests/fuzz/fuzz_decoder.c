@@ -45,7 +45,7 @@ struct outcome {
 
 static bool may_be_sent(uint8_t type, size_t frame_size)
 {
-    bool is_own = type == 32 || type == 34 || (type >= 40 && type <= 45) || type == 48 || type == 50 || type == 51;
+    bool is_own = type == 32 || type == 34 || (type >= 40 && type <= 46) || type == 48 || type == 50 || type == 51;
 
     if (type >= 1 && type <= 5 && type != 4)
         return true;

@@ -245,7 +245,9 @@ class Alone(HostTest):
         self.assertRegex(text, r"(?m)^  0  n150 ")
 
     def test_neither(self):
-        self.assertEqual(self.fail_at(self.out / "none", 3, "there is no such socket", "no-driver"), "")
+        text = self.fail_at(self.out / "none", 3, "there is no such socket", "no-driver")
+        self.assertIn("server not reachable  no driver  0 devices", text)
+        self.assertIn("The driver of Tenstorrent devices is not loaded.", text)
 
     def fake(self, answer):
         """A server that does what it likes with each connection."""
