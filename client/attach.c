@@ -62,6 +62,7 @@ static int say_hello(void)
 
     hello.tick = tt_alloc_tick(tt_alloc_clock_now());
     hello.instance = recorder->instance;
+    hello.job = recorder->job;
     return send_patiently(&hello);
 }
 

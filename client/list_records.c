@@ -96,6 +96,7 @@ static int fill_process(struct tt_alloc_list *list, struct tt_alloc_process *ite
         .idle = record->idle,
         .buffers = record->buffers,
         .lost = record->lost,
+        .job = record->job,
         .sessions = record->sessions,
         .label_pid = record->label_pid,
         .reason = record->reason,

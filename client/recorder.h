@@ -61,6 +61,7 @@ struct tt_alloc_recorder {
     unsigned wakes;     /* sent because a quarter of the ring was written */
     struct tt_alloc_link link;
     uint64_t instance;
+    uint64_t job; /* $TT_ALLOC_JOB; 0: none */
     unsigned full_wait_ms;
     bool must_describe;    /* the link was full when a description was to be sent */
     struct ledger *orphan; /* a forked child's copy of its parent's; freed when the child first reports */

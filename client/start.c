@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 
 #define FULL_WAIT_MS 1
 #define FULL_WAIT_MS_MAX 60000
+#define JOB_DIGITS_MAX 16
 
 static struct tt_alloc_recorder *const recorder = &tt_alloc_recorder;
 
@@ -94,9 +96,21 @@ static unsigned read_full_wait(void)
     return value < FULL_WAIT_MS_MAX ? (unsigned)value : FULL_WAIT_MS_MAX;
 }
 
+/* A label for whoever started this process; anything else than 1 to 16 hexadecimal digits is none. */
+static uint64_t read_job(void)
+{
+    const char *text = secure_getenv("TT_ALLOC_JOB");
+    size_t digits = text == NULL ? 0 : strspn(text, "0123456789abcdefABCDEF");
+
+    if (digits == 0 || digits > JOB_DIGITS_MAX || text[digits] != '\0')
+        return 0;
+    return strtoull(text, NULL, 16);
+}
+
 void tt_alloc_recorder_start(void)
 {
     recorder->full_wait_ms = read_full_wait();
+    recorder->job = read_job();
     recorder->instance = draw_instance();
     tt_alloc_helper_prepare();
     tt_alloc_process_start();

@@ -28,8 +28,9 @@
  * process's own. A server of any other user is refused, because anybody may create a name in /tmp first.
  * TT_ALLOC_TRANSPORT=socket sends each report as a frame through the socket instead, to debug and to compare ("ring" is
  * the default); TT_ALLOC_FULL_WAIT_MS=N (0..60000, default 1) is how long a report waits for a server that falls
- * behind: a batch job that must not lose one may raise it. A program that runs with more rights than its caller
- * (setuid, file capabilities) ignores these variables.
+ * behind: a batch job that must not lose one may raise it. TT_ALLOC_JOB=HEX (1 to 16 digits) is a label that the server
+ * shows with the process, by which tt-smi run finds those that it started. A program that runs with more rights than
+ * its caller (setuid, file capabilities) ignores these variables.
  *
  * Threads: the reporting functions may be called from any thread at any time, but not from a signal handler, from
  * inside malloc(), or from a handler that pthread_atfork() runs before fork(). One connection or list may be used by
@@ -248,6 +249,7 @@ struct tt_alloc_process {
     const char *command; /* the whole command line, or comm where the server does not tell */
     size_t usage_count;
     const struct tt_alloc_usage *usage;
+    uint64_t job; /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
 };
 
 struct tt_alloc_buffer {

@@ -237,7 +237,8 @@ struct tt_alloc_hello { /* HELLO and WELCOME */
     uint64_t uptime;     /* WELCOME: ns */
     char name[32];       /* program and version, zero-terminated */
     uint64_t instance;   /* HELLO: drawn at random once per reporter, so that its next connection is known as its; 0 */
-    uint8_t reserved[16];
+    uint64_t job;        /* HELLO: a label that processes of one job share, $TT_ALLOC_JOB; 0: none */
+    uint8_t reserved[8];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_hello) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_hello, type, 0, 1);
@@ -253,7 +254,8 @@ TT_ALLOC_AT(tt_alloc_hello, start_time, 40, 8);
 TT_ALLOC_AT(tt_alloc_hello, uptime, 48, 8);
 TT_ALLOC_AT(tt_alloc_hello, name, 56, 32);
 TT_ALLOC_AT(tt_alloc_hello, instance, 88, 8);
-TT_ALLOC_AT(tt_alloc_hello, reserved, 96, 16);
+TT_ALLOC_AT(tt_alloc_hello, job, 96, 8);
+TT_ALLOC_AT(tt_alloc_hello, reserved, 104, 8);
 
 /* known: which fields of a device are facts. A field whose bit is clear is unknown, whatever it holds. */
 #define TT_ALLOC_KNOWN_ASIC_ID (UINT32_C(1) << 0)
@@ -355,7 +357,7 @@ struct tt_alloc_process_record { /* PROCESS and ENDED; TEXT and USAGE records of
     uint32_t sessions;
     char comm[16]; /* zero-terminated */
     uint64_t lost; /* reports of it that were refused or lost */
-    uint64_t reserved;
+    uint64_t job;  /* what its HELLO said; 0: none */
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_process_record) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_process_record, type, 0, 1);
@@ -375,7 +377,7 @@ TT_ALLOC_AT(tt_alloc_process_record, label_pid, 72, 4);
 TT_ALLOC_AT(tt_alloc_process_record, sessions, 76, 4);
 TT_ALLOC_AT(tt_alloc_process_record, comm, 80, 16);
 TT_ALLOC_AT(tt_alloc_process_record, lost, 96, 8);
-TT_ALLOC_AT(tt_alloc_process_record, reserved, 104, 8);
+TT_ALLOC_AT(tt_alloc_process_record, job, 104, 8);
 
 struct tt_alloc_text_record { /* TEXT: a piece of the command line of the process before it, arguments apart by spaces
                                */

@@ -89,6 +89,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     entry->process_serial = process->serial;
     entry->pid = process->pid;
     entry->label_pid = process->label_pid;
+    entry->job = process->job;
     entry->user = process->user;
     memcpy(entry->comm, process->facts.comm, sizeof(entry->comm));
     entry->command = process->facts.command;

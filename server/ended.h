@@ -31,6 +31,7 @@ struct ended {
     uint64_t process_serial;
     pid_t pid;
     pid_t label_pid;
+    uint64_t job;
     struct user *user;
     char comm[16];
     char *command; /* NULL if unknown */

@@ -28,6 +28,7 @@ struct process {
     uint64_t serial;       /* never used twice */
     pid_t pid;
     pid_t label_pid; /* what it calls itself; 0 until it did */
+    uint64_t job;    /* a label as well; 0: none */
     struct process_facts facts;
     struct user *user;
     struct ledger *ledger;

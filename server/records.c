@@ -181,6 +181,7 @@ int record_process(struct output *output, const struct process *process, bool wi
         .label_pid = process->label_pid,
         .sessions = process->sessions,
         .lost = process->lost,
+        .job = process->job,
     };
     int error;
 
@@ -216,6 +217,7 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         .reason = ended->reason,
         .label_pid = ended->label_pid,
         .lost = ended->lost,
+        .job = ended->job,
     };
     int error;
 

@@ -30,6 +30,12 @@ static void note_label(struct session *session, pid_t label)
         registry_of(session)->figures.pid_mismatch++;
 }
 
+void reporting_note_job(struct session *session)
+{
+    if (session->process && session->job != 0)
+        session->process->job = session->job;
+}
+
 enum verdict reporting_begin(struct session *session)
 {
     if (session->process)
@@ -38,6 +44,7 @@ enum verdict reporting_begin(struct session *session)
         return VERDICT_CLOSE;
     if (session->label_pid > 0)
         session->process->label_pid = session->label_pid;
+    reporting_note_job(session);
     list_append(&session->process->reporters, &session->reporter_link);
     session_watch_exit(session);
     return VERDICT_GO_ON;

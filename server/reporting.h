@@ -12,6 +12,9 @@
 /* The session's process reports, from now on at the latest. */
 enum verdict reporting_begin(struct session *session);
 
+/* What HELLO said of a job is kept with the process, once there is one. */
+void reporting_note_job(struct session *session);
+
 /* ALLOC, FREE, CB_*, KERNEL_*. */
 enum verdict reporting_handle(struct session *session, const struct tt_alloc_message_72 *message);
 enum verdict reporting_describe(struct session *session, const struct tt_alloc_device_record *facts);

@@ -182,6 +182,8 @@ static enum verdict on_hello(struct session *session, const struct tt_alloc_hell
     session->label_pid = hello->process_id;
     session->features = hello->features & FEATURES;
     session->instance = hello->instance;
+    session->job = hello->job;
+    reporting_note_job(session);
     feed_set_clock(&session->feed, hello->tick);
     if (hello->flags & TT_ALLOC_HELLO_REPORTER)
         verdict = reporting_begin(session);

@@ -44,6 +44,7 @@ struct session {
     struct process *process;   /* NULL until it reports */
     struct list reporter_link; /* process::reporters */
     pid_t label_pid;           /* what HELLO says the peer calls itself */
+    uint64_t job;              /* what HELLO says the peer belongs to; 0: not said */
     uint64_t instance;         /* which reporter in that process HELLO comes from; 0: not said */
 
     ev_io readable;

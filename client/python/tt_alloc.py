@@ -38,6 +38,7 @@ import json
 import operator
 import os
 import pwd
+import re
 import signal
 import socket
 import struct
@@ -146,7 +147,7 @@ _MESSAGE_FRAME = _Layout(
     " num_devices",
 )
 _HELLO_FRAME = _Layout(
-    "QIiQIIQQ32sQ16x", "magic version process_id features flags tick start_time uptime name instance"
+    "QIiQIIQQ32sQQ8x", "magic version process_id features flags tick start_time uptime name instance job"
 )
 _DEVICE_FRAME = _Layout(
     "QIIIIQQQQIIQ24sI4x",
@@ -157,8 +158,8 @@ _RECORD = struct.Struct("=QQiIBBHI")
 _RECORDS_FRAME = _Layout("Q96s", "count records")
 _LIST_FRAME = _Layout("iiQI84x", "process_id region limit resolution")
 _PROCESS_FRAME = _Layout(
-    "iIQQQQQQIIiI16sQ8x",
-    "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost",
+    "iIQQQQQQIIiI16sQQ",
+    "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost job",
 )
 _TEXT_FRAME = _Layout("I4x96s", "length text")
 _USAGE_FRAME = _Layout("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allocations frees idle logical_id")
@@ -201,6 +202,12 @@ _RETRY_FIRST, _RETRY_LAST = 0.1, 10.0  # pause before the next try to connect; i
 
 def socket_path():
     return os.environ.get("TT_ALLOC_SOCKET") or SOCKET_PATH
+
+
+def _job():
+    """The label of whoever started this process, for tt-smi run; 0: none."""
+    text = os.environ.get("TT_ALLOC_JOB", "")
+    return int(text, 16) if re.fullmatch("[0-9a-fA-F]{1,16}", text) else 0
 
 
 def _trusted_uids():
@@ -451,6 +458,7 @@ class _Client:
             flags=_HELLO_REPORTER if self._has_reported else 0,
             tick=_tick(),
             instance=self._instance,
+            job=_job(),
             name=f"tt_alloc.py {__version__}".encode(),
         )
 
@@ -974,6 +982,7 @@ def _process(entry, usages, command):
         "sessions": entry["sessions"],
         "label_pid": entry["label_pid"],
         "lost": entry["lost"],
+        "job": f"{entry['job']:016x}" if entry["job"] else None,
         "inexact": bool(entry["flags"] & 1),
         "devices": [
             {

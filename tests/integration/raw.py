@@ -58,15 +58,15 @@ _INFO_FIELDS = (
 ).split()
 
 _OWN = {  # format behind type, padding and device_id; field names
-    HELLO: ("QIiQIIQQ32sQ16x", "magic version process_id features flags tick start_time uptime name instance"),
+    HELLO: ("QIiQIIQQ32sQQ8x", "magic version process_id features flags tick start_time uptime name instance job"),
     DEVICE: (
         "QIIIIQQQQIIQ24sI4x",
         "asic_id known pci_address arch remote dram_size l1_size l1_small_size trace_size num_dram_channels"
         " l1_size_per_core idle board processes",
     ),
     PROCESS: (
-        "iIQQQQQQIIiI16sQ8x",
-        "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost",
+        "iIQQQQQQIIiI16sQQ",
+        "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost job",
     ),
     TEXT: ("I4x96s", "length text"),
     USAGE: ("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allocations frees idle logical_id"),
@@ -117,7 +117,7 @@ def record(type_, buffer_id=0, size=0, region=0, device_id=None, references=0, w
     return _RECORD.pack(buffer_id, size, device_id, moment, type_, region, references, position & 0xFFFFFFFF)
 
 
-def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw", instance=0, sent_at=None):
+def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw", instance=0, sent_at=None, job=0):
     return own(
         HELLO,
         magic=MAGIC,
@@ -128,6 +128,7 @@ def hello(flags=0, features=FREE_REGION, process_id=None, name=b"raw", instance=
         tick=tick() if sent_at is None else sent_at,
         name=name,
         instance=instance,
+        job=job,
     )
 
 

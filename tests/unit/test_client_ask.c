@@ -557,7 +557,8 @@ static void make_processes(struct script *script, uint8_t type, uint8_t request)
                                                                            .label_pid = 9,
                                                                            .sessions = 10,
                                                                            .comm = "first",
-                                                                           .lost = 11};
+                                                                           .lost = 11,
+                                                                           .job = 12};
     add_text(script, piece);
     add_usage(script, TT_ALLOC_USAGE_REGION, TT_ALLOC_L1, 100);
     add_text(script, "bc"); /* text may come behind usages */
@@ -587,6 +588,7 @@ static void check_processes(const struct tt_alloc_list *list)
     assert_int_equal(process->label_pid, 9);
     assert_int_equal(process->sessions, 10);
     assert_int_equal(process->lost, 11);
+    assert_int_equal(process->job, 12);
     assert_string_equal(process->comm, "first");
     assert_int_equal(strlen(process->command), 98);
     assert_string_equal(process->command + 95, "abc");

@@ -101,6 +101,7 @@ static void test_what_an_entry_keeps(void **state)
     process->facts.start_time = clock_wall() - 90 * NSEC_PER_SEC;
     strcpy(process->facts.comm, "python");
     process->label_pid = 7;
+    process->job = 8;
     process->inexact = PROCESS_GAP;
     process->lost = 3;
     process->last_activity = now - 5 * NSEC_PER_SEC;
@@ -114,6 +115,7 @@ static void test_what_an_entry_keeps(void **state)
     assert_int_equal(entry->process_serial, process->serial);
     assert_int_equal(entry->pid, 42);
     assert_int_equal(entry->label_pid, 7);
+    assert_int_equal(entry->job, 8);
     assert_ptr_equal(entry->user, &alice);
     assert_string_equal(entry->comm, "python");
     assert_string_equal(entry->command, "python train.py");
