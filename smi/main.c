@@ -6,6 +6,7 @@
 #include "smi/cli/help.h"
 #include "smi/cli/options.h"
 #include "smi/query/query.h"
+#include "smi/run/run.h"
 #include "smi/sample/problem.h"
 #include "smi/sample/users.h"
 #include "smi/text/terminal.h"
@@ -146,6 +147,8 @@ static int run(const struct options *options)
         return explain(options);
     if (query_check(options) < 0)
         return EXIT_USAGE;
+    if (options->view == VIEW_RUN)
+        return run_gate(options);
     if (options->watch)
         return watch(options);
     r = sample(options, &snapshot);

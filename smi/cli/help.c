@@ -13,7 +13,7 @@
 #define WIDTH 80
 #define ENTRY_COLUMN 32 /* where explanations begin */
 #define VERB_COLUMN 10
-#define CODE_COLUMN 5
+#define CODE_COLUMN 7
 
 const char version_text[] = "tt-smi " TT_ALLOC_VERSION " (tt-alloc)\n";
 
@@ -31,6 +31,7 @@ static const struct example examples[] = {
     {VIEW_TOP, "tt-smi top -d 0 --region dram", "what fills the DRAM of device 0"},
     {VIEW_DOCTOR, "tt-smi doctor", "what is wrong, and what to do about it"},
     {VIEW_TABLE, "tt-smi --json | jq .processes", "data for programs"},
+    {VIEW_RUN, "tt-smi run -- pytest tests", "fail where tests leave buffers behind"},
 };
 
 #define EXAMPLES (sizeof(examples) / sizeof(examples[0]))
@@ -134,7 +135,8 @@ void help_print(FILE *out, enum view verb)
 {
     const char *name = verb_table[verb].name;
 
-    fprintf(out, "usage: tt-smi %s [OPTION...]\n\n", name ? name : "[VERB]");
+    fprintf(out, "usage: tt-smi %s [OPTION...]%s\n\n", name ? name : "[VERB]",
+            verb == VIEW_RUN ? " -- CMD [ARGUMENT...]" : "");
     if (name)
         fprintf(out, "Shows %s.\n", verb_table[verb].help);
     else
@@ -147,7 +149,7 @@ void help_print(FILE *out, enum view verb)
     }
     for (int group = 0; group < OPTION_GROUPS; group++)
         put_group(out, (enum option_group)group, verb);
-    if (verb != VIEW_DOCTOR)
+    if (verb != VIEW_DOCTOR && verb != VIEW_RUN)
         fprintf(out, "\n%s%s", reading, legend);
     fputs("\nExit status:\n", out);
     put_exit_codes(out, verb);
@@ -182,7 +184,7 @@ static void put_exit_names(FILE *out)
     for (size_t i = 0; i < exit_count; i++) {
         char item[80];
 
-        if (exit_table[i].verbs == 1u << VIEW_DOCTOR)
+        if (exit_table[i].verbs == 1u << VIEW_DOCTOR || exit_table[i].verbs == 1u << VIEW_RUN)
             continue;
         snprintf(item, sizeof(item), "%d %s%s", exit_table[i].code, exit_table[i].meaning,
                  i + 1 < exit_count ? ";" : "");

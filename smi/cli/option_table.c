@@ -14,20 +14,23 @@
 #define LEAKS (1u << VIEW_LEAKS)
 #define TOP (1u << VIEW_TOP)
 #define DOCTOR (1u << VIEW_DOCTOR)
+#define RUN (1u << VIEW_RUN)
 #define ALL ((1u << VIEWS) - 1)
-#define LISTS (ALL & ~DOCTOR)
+#define SHOWN (ALL & ~RUN)
+#define LISTS (SHOWN & ~DOCTOR)
 
+/* clang-format off */
 const char *const option_group_titles[OPTION_GROUPS] = {
     [GROUP_FILTER] = "Which",
     [GROUP_REPEAT] = "Again and again",
     [GROUP_TOP] = "Which buffers",
+    [GROUP_RUN] = "Running a command",
     [GROUP_DATA] = "For programs",
     [GROUP_LOOKS] = "Looks",
     [GROUP_SOURCE] = "Where from",
     [GROUP_HELP] = "About tt-smi itself",
 };
 
-/* clang-format off */
 const struct option_entry option_table[] = {
     {OPT_DEVICE, "device", required_argument, "DEV[,DEV...]", "only these devices",
         GROUP_FILTER, LISTS, COMPLETE_DEVICES, NULL},
@@ -50,8 +53,24 @@ const struct option_entry option_table[] = {
         GROUP_TOP, TOP, COMPLETE_NOTHING, NULL},
     {OPT_BY, "by", required_argument, "ORDER", "what comes first: size (largest), age (oldest) or owner",
         GROUP_TOP, TOP, COMPLETE_WORDS, "size age owner"},
+    {OPT_MAX_PEAK, "max-peak", required_argument, "POOL=SIZE",
+        "fail if dram, l1 or host of a device ever holds more; may be given for each",
+        GROUP_RUN, RUN, COMPLETE_NOTHING, NULL},
+    {OPT_LEAKS, "leaks", required_argument, "CLASS",
+        "definite: what ended processes left, as by default; any: also what is live when all is over; none",
+        GROUP_RUN, RUN, COMPLETE_WORDS, "definite any none"},
+    {OPT_LEAK_EXITCODE, "leak-exitcode", required_argument, "CODE", "exit with this on leaks; 23 by default",
+        GROUP_RUN, RUN, COMPLETE_NOTHING, NULL},
+    {OPT_SUPPRESSIONS, "suppressions", required_argument, "FILE", "a file with known leaks, one rule per line",
+        GROUP_RUN, RUN, COMPLETE_FILE, NULL},
+    {OPT_GRACE, "grace", required_argument, "SEC", "wait so long for processes that outlive CMD; 2 by default",
+        GROUP_RUN, RUN, COMPLETE_NOTHING, NULL},
+    {OPT_JUNIT, "junit", required_argument, "FILE", "write the result as JUnit XML",
+        GROUP_RUN, RUN, COMPLETE_FILE, NULL},
+    {OPT_ANNOTATE, "annotate", required_argument, "SYSTEM", "what went wrong as annotations, on stderr: github",
+        GROUP_RUN, RUN, COMPLETE_WORDS, "github"},
     {OPT_JSON, "json", no_argument, NULL, "a JSON document; with -w one per line",
-        GROUP_DATA, ALL, COMPLETE_NOTHING, NULL},
+        GROUP_DATA, SHOWN, COMPLETE_NOTHING, NULL},
     {OPT_QUERY_DEVICES, "query-devices", required_argument, "FIELDS", "these fields of every device, as CSV",
         GROUP_DATA, TABLE, COMPLETE_NOTHING, NULL},
     {OPT_QUERY_PROCESSES, "query-processes", required_argument, "FIELDS", "these fields of every process, as CSV",
@@ -61,9 +80,9 @@ const struct option_entry option_table[] = {
     {OPT_HELP_FIELDS, "help-fields", no_argument, NULL, "the fields that queries know",
         GROUP_DATA, ALL, COMPLETE_NOTHING, NULL},
     {OPT_STRICT, "strict", no_argument, NULL, "exit with 7 if anything shown is incomplete",
-        GROUP_DATA, LISTS, COMPLETE_NOTHING, NULL},
+        GROUP_DATA, LISTS | RUN, COMPLETE_NOTHING, NULL},
     {OPT_COLOR, "color", required_argument, "WHEN", "auto, always or never",
-        GROUP_LOOKS, ALL, COMPLETE_WORDS, "auto always never"},
+        GROUP_LOOKS, SHOWN, COMPLETE_WORDS, "auto always never"},
     {OPT_ASCII, "ascii", no_argument, NULL, "no characters beyond ASCII",
         GROUP_LOOKS, ALL, COMPLETE_NOTHING, NULL},
     {OPT_SOCKET, "socket", required_argument, "PATH",
@@ -92,12 +111,14 @@ const struct verb_entry verb_table[VIEWS] = {
     [VIEW_EXITED] = {"exited", "processes that ended, newest first"},
     [VIEW_TOP] = {"top", "the largest buffers, and whose they are"},
     [VIEW_DOCTOR] = {"doctor", "whether driver, server and access are as they should be"},
+    [VIEW_RUN] = {"run", "what a command holds at its peak, and leaves behind"},
 };
 
 const struct exit_entry exit_table[] = {
-    {EXIT_FINE, LISTS, "fine"},
+    {EXIT_FINE, LISTS | RUN, "fine"},
     {0, DOCTOR, "doctor: all is well"},
     {EXIT_FINDING, LEAKS, "leaks found"},
+    {EXIT_FINDING, RUN, "run: a limit was passed"},
     {1, DOCTOR, "doctor: warnings"},
     {EXIT_USAGE, ALL, "wrong usage, or no memory, or output not written"},
     {2, DOCTOR, "doctor: something does not work"},
@@ -105,7 +126,10 @@ const struct exit_entry exit_table[] = {
     {EXIT_NOT_FOUND, LISTS, "no such device or process"},
     {EXIT_NOT_PERMITTED, LISTS, "not permitted"},
     {EXIT_PROTOCOL, LISTS, "not our protocol"},
-    {EXIT_INCOMPLETE, LISTS, "incomplete, with --strict"},
+    {EXIT_INCOMPLETE, LISTS | RUN, "incomplete, with --strict"},
+    {EXIT_LEAKS, RUN, "run: leaks, or the code of --leak-exitcode"},
+    {EXIT_NOT_EXECUTABLE, RUN, "run: CMD cannot be executed"},
+    {EXIT_NO_COMMAND, RUN, "run: there is no CMD; all else is its own code, 128+N for signal N"},
 };
 
 const size_t exit_count = sizeof(exit_table) / sizeof(exit_table[0]);

@@ -106,12 +106,35 @@ static const char **find_text(struct command_line *line, int option)
         return &line->options.query_devices;
     case OPT_QUERY_PROCESSES:
         return &line->options.query_processes;
+    case OPT_SUPPRESSIONS:
+        return &line->options.run.suppressions;
+    case OPT_JUNIT:
+        return &line->options.run.junit;
     case OPT_SOCKET:
         return &line->options.socket;
     case OPT_ROOT:
         return &line->options.root;
     default:
         return NULL;
+    }
+}
+
+static int take_run_value(struct run_options *options, int option, char **argv)
+{
+    switch (option) {
+    case OPT_MAX_PEAK:
+        return run_value_max_peak(options, optarg);
+    case OPT_LEAKS:
+        return value_word(option, optarg, &options->leaks);
+    case OPT_LEAK_EXITCODE:
+        return run_value_leak_exit_code(options, optarg);
+    case OPT_GRACE:
+        return run_value_grace(options, optarg);
+    case OPT_ANNOTATE:
+        options->annotates = true;
+        return value_word(option, optarg, &options->annotate);
+    default:
+        return take_failure(option, argv);
     }
 }
 
@@ -138,7 +161,7 @@ static int take_value(struct options *options, int option, char **argv)
     case OPT_RESET:
         return refuse_reset();
     default:
-        return take_failure(option, argv);
+        return take_run_value(&options->run, option, argv);
     }
 }
 
@@ -156,6 +179,17 @@ static int take_option(struct command_line *line, int option, int argc, char **a
     return take_value(&line->options, option, argv);
 }
 
+/* Without the "--", options of the command would be taken for ours. getopt leaves it right before the words. */
+static int take_command(struct options *options, int count, char **words)
+{
+    if (options->action != ACTION_SHOW)
+        return 0;
+    if (count == 0 || strcmp(words[-2], "--") != 0)
+        return refuse("run takes a command behind --: tt-smi run [OPTION...] -- CMD [ARGUMENT...]");
+    options->run.command = words;
+    return 0;
+}
+
 static int take_words(struct options *options, int count, char **words)
 {
     for (int i = 0; i < count; i++) {
@@ -166,6 +200,8 @@ static int take_words(struct options *options, int count, char **words)
         if (options->view != VIEW_TABLE)
             return refuse("one verb at a time: %s and %s   tt-smi --help", verb_table[options->view].name, words[i]);
         options->view = view;
+        if (view == VIEW_RUN)
+            return take_command(options, count - i - 1, words + i + 1);
     }
     return 0;
 }
@@ -245,7 +281,9 @@ static int check(struct command_line *line)
 
 int options_parse(int argc, char **argv, struct options *ret)
 {
-    struct command_line line = {.options = {.interval = 1000000000, .count = COUNT_DEFAULT, .filter = {.region = -1}}};
+    struct command_line line = {
+        .options = {
+            .interval = 1000000000, .count = COUNT_DEFAULT, .filter = {.region = -1}, .run = RUN_OPTIONS_DEFAULT}};
     struct option longs[OPTIONS_MAX + 1];
     char shorts[3 * OPTIONS_MAX + 2];
     int option, r = 0;

@@ -3,6 +3,7 @@
 
 /* The command line. option_table.h lists all there is, --help (help.c) is its manual. */
 
+#include "smi/run/options.h"
 #include "smi/sample/model.h"
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@ enum view {
     VIEW_EXITED,
     VIEW_TOP,
     VIEW_DOCTOR,
+    VIEW_RUN,
     VIEWS,
 };
 
@@ -67,6 +69,7 @@ struct options {
     const char *root;   /* of the host's files; NULL: "/" */
     enum shell shell;   /* of ACTION_COMPLETION */
     struct filter filter;
+    struct run_options run; /* of VIEW_RUN */
 };
 
 /* Whether what is printed is for programs: no remark may stand between. */

@@ -15,6 +15,9 @@ enum exit_code {
     EXIT_NOT_PERMITTED = 5,
     EXIT_PROTOCOL = 6,
     EXIT_INCOMPLETE = 7, /* with --strict */
+    EXIT_LEAKS = 23,     /* of run; LeakSanitizer's */
+    EXIT_NOT_EXECUTABLE = 126,
+    EXIT_NO_COMMAND = 127,
 };
 
 /* error is a negative errno of a tt_alloc_* call. The name lives forever, the reason until the next call. */

@@ -20,7 +20,8 @@ OPTION = re.compile(r"^  (-\S.*?)(?:  |$)", re.M)  # a line of --help that expla
 NAME = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 OPTION_ALONE = re.compile(r"(-\w, )?--?[\w-]+")  # without a value
 VALUES = {"SEC": "1", "MS": "500", "DEV[,DEV...]": "0", "PID": "1", "R": "dram", "N": "1", "ORDER": "size",
-          "FIELDS": "pid", "FORMAT": "csv", "WHEN": "never", "PATH": "/nonexistent", "DIR": "/", "SHELL": "zsh"}
+          "FIELDS": "pid", "FORMAT": "csv", "WHEN": "never", "PATH": "/nonexistent", "DIR": "/", "SHELL": "zsh", "POOL=SIZE": "dram=10G", "CLASS": "any", "CODE": "99", "FILE": "/dev/null",
+          "SYSTEM": "github"}
 
 
 def output(*command):
@@ -64,7 +65,7 @@ class Agreement(unittest.TestCase):
         verbs = [line.split()[0] for line in section(text, "Verbs").splitlines()][1:]
         self.assertEqual([term for term in page.terms if term in verbs], verbs)
         self.assertEqual(re.findall(r"^(\w+)\n\t", page.section("VERBS"), re.M), verbs)
-        codes = sorted({line.split()[0] for line in section(text, "Exit status").splitlines()})
+        codes = sorted({line.split()[0] for line in section(text, "Exit status").splitlines()}, key=int)
         self.assertEqual(re.findall(r"^(\d+)\n\t", page.section("EXIT STATUS"), re.M), codes)
 
     def test_short_help_names_all(self):
@@ -180,12 +181,13 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         self.assertEqual(self.bash("top", "--ea"), ["--each"])
         self.assertEqual(self.bash("leaks", "--ea"), [])
         self.assertEqual(self.bash("-w", "--query-p"), ["--query-processes"])
+        self.assertEqual(self.bash("run", "--leaks", "a"), ["any"])
         self.assertNotIn("--reset", self.bash("-"))
-        names = set(self.bash("-")) | set(self.bash("top", "-"))
+        names = set(self.bash("-")) | set(self.bash("top", "-")) | set(self.bash("run", "-"))
         self.assertEqual({option.split(", ")[-1].split()[0] for option in OPTION.findall(self.help)}, names)
 
     def test_bash_verbs(self):
-        self.assertEqual(self.bash(""), ["leaks", "exited", "top", "doctor"])
+        self.assertEqual(self.bash(""), ["leaks", "exited", "top", "doctor", "run"])
         self.assertEqual(self.bash("-w", "ex"), ["exited"])
         self.assertEqual(self.bash("--help", "do"), ["doctor"])
 

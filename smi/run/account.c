@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A process belongs to the run if it says so, if it was seen in the tree, or if the server has no others. Lists are
+ * copied as far as they are ours; a process is known by its serial, which is the server's own and never reused by it.
+ */
+
+#include "smi/run/account.h"
+#include "smi/run/process.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRST_PAUSE UINT64_C(1000000)
+#define LAST_PAUSE UINT64_C(50000000)
+
+static bool is_ours(const struct run_account *account, const struct tt_alloc_process *process)
+{
+    return account->is_private || process->job == account->job ||
+           run_tree_has(account->tree, process->pid, process->start_time);
+}
+
+/* Another instance of the server has nothing of what the last one knew, and numbers anew. */
+static void meet_server(struct run_account *account)
+{
+    struct tt_alloc_server server;
+
+    tt_alloc_get_server(account->connection, &server);
+    if (account->was_answered && server.process_id == account->server_pid &&
+        (server.start_time > account->server_start ? server.start_time - account->server_start
+                                                   : account->server_start - server.start_time) < 1000000000)
+        return;
+    account->was_restarted = account->was_restarted || account->was_answered;
+    account->server_pid = server.process_id;
+    account->server_start = server.start_time;
+    account->ended = 0;
+    account->listed_count = 0;
+}
+
+static int connect_if_need_be(struct run_account *account)
+{
+    int r = account->connection ? 0 : tt_alloc_connect(account->path, &account->connection);
+
+    if (r == 0)
+        meet_server(account);
+    return r;
+}
+
+static int ask_count(struct run_account *account, uint64_t *ret)
+{
+    struct tt_alloc_list *figures;
+    const struct tt_alloc_figure *figure;
+    int r = tt_alloc_list_figures(account->connection, &figures);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; (figure = tt_alloc_list_figure(figures, i)); i++) {
+        if (strcmp(figure->name, "processes_ended") == 0)
+            *ret = figure->value;
+    }
+    tt_alloc_list_free(figures);
+    return 0;
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static size_t count_new(const struct run_account *account, const uint64_t *serials, size_t count)
+{
+    size_t fresh = 0;
+
+    for (size_t i = 0; i < count; i++)
+        fresh += !bsearch(&serials[i], account->listed, account->listed_count, sizeof(serials[0]), compare_serials);
+    return fresh;
+}
+
+/* Whether all that have ended since the last look were still in the list. */
+static int check_list(struct run_account *account, const struct tt_alloc_list *list, uint64_t ended)
+{
+    size_t count = tt_alloc_list_count(list);
+    uint64_t *serials = calloc(count + 1, sizeof(serials[0]));
+
+    if (!serials)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        serials[i] = tt_alloc_list_process(list, i)->serial;
+    qsort(serials, count, sizeof(serials[0]), compare_serials);
+    if (account->was_answered && count_new(account, serials, count) < ended - account->ended)
+        account->has_dropped = true;
+    free(account->listed);
+    account->listed = serials;
+    account->listed_count = count;
+    account->ended = ended;
+    return 0;
+}
+
+static int copy_ours(struct run_account *account, const struct tt_alloc_list *list, bool has_ended)
+{
+    const struct tt_alloc_process *process;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && (process = tt_alloc_list_process(list, i)); i++) {
+        if (is_ours(account, process))
+            r = run_process_keep(&account->processes, &account->count, process, has_ended);
+    }
+    return r;
+}
+
+static int collect_ended(struct run_account *account)
+{
+    struct tt_alloc_list *list;
+    uint64_t ended = account->ended;
+    int r = ask_count(account, &ended);
+
+    if (r < 0 || (account->was_answered && ended == account->ended))
+        return r;
+    r = tt_alloc_list_ended(account->connection, NULL, &list);
+    if (r < 0)
+        return r;
+    r = check_list(account, list, ended);
+    if (r == 0)
+        r = copy_ours(account, list, true);
+    tt_alloc_list_free(list);
+    return r;
+}
+
+/* Our own lack of memory is the run's end; whatever else failed is only remembered. */
+static int conclude(struct run_account *account, int r)
+{
+    account->error = r;
+    if (r == 0)
+        account->was_answered = true;
+    else
+        account->connection = tt_alloc_disconnect(account->connection);
+    account->is_hung = account->is_hung || r == -ETIMEDOUT;
+    return r == -ENOMEM ? r : 0;
+}
+
+int run_account_collect(struct run_account *account)
+{
+    int r;
+
+    if (account->is_hung)
+        return 0;
+    r = connect_if_need_be(account);
+    if (r == 0)
+        r = collect_ended(account);
+    return conclude(account, r);
+}
+
+void run_account_begin(struct run_account *account)
+{
+    if (account->error == 0)
+        run_account_collect(account);
+}
+
+/* Whether the server takes somebody for alive who is not there any more, as far as can be seen from here. */
+static bool is_behind(const struct run_account *account, const struct tt_alloc_list *live)
+{
+    const struct tt_alloc_process *process;
+
+    for (size_t i = 0; (process = tt_alloc_list_process(live, i)); i++) {
+        if (is_ours(account, process) && !run_tree_find_living(account->tree, process->pid))
+            return true;
+    }
+    return false;
+}
+
+/* Living first: who ends in between is then in both lists, and counts as ended. */
+static int take_all(struct run_account *account, bool *ret_is_behind)
+{
+    struct tt_alloc_list *live = NULL;
+    int r = connect_if_need_be(account);
+
+    if (r == 0)
+        r = tt_alloc_list_processes(account->connection, NULL, &live);
+    if (r == 0) {
+        *ret_is_behind = is_behind(account, live);
+        r = copy_ours(account, live, false);
+    }
+    if (r == 0)
+        r = collect_ended(account);
+    if (live)
+        tt_alloc_list_free(live);
+    return conclude(account, r);
+}
+
+static uint64_t clock_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void pause_for(uint64_t ns)
+{
+    struct timespec length = {.tv_nsec = (long)ns};
+
+    nanosleep(&length, NULL);
+}
+
+/* Twice at least: what had arrived when it read our first question, it has taken in when it answers the second. */
+static int settle(struct run_account *account, uint64_t limit)
+{
+    uint64_t deadline = clock_now() + limit, pause = FIRST_PAUSE;
+    bool is_behind = true;
+    int r = 0;
+
+    account->connection = tt_alloc_disconnect(account->connection);
+    account->is_hung = false;
+    for (unsigned turn = 0; r == 0 && (turn < 2 || is_behind || account->error != 0); turn++) {
+        r = take_all(account, &is_behind);
+        if (clock_now() > deadline)
+            break;
+        pause_for(pause);
+        pause = 2 * pause < LAST_PAUSE ? 2 * pause : LAST_PAUSE;
+    }
+    return r;
+}
+
+int run_account_finish(struct run_account *account, uint64_t limit)
+{
+    int r = settle(account, limit);
+
+    if (r == 0 && account->is_private && account->connection)
+        account->error = tt_alloc_list_devices(account->connection, NULL, &account->devices);
+    return account->error == -ENOMEM ? -ENOMEM : r;
+}
+
+void run_account_clear(struct run_account *account)
+{
+    run_processes_clear(account->processes, account->count);
+    free(account->listed);
+    if (account->devices)
+        tt_alloc_list_free(account->devices);
+    tt_alloc_disconnect(account->connection);
+    *account = (struct run_account){0};
+}

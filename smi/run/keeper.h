@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The keeper of a private server: server.h says what it is for. */
+
+struct keeper {
+    int listener;          /* the server's socket */
+    int life;              /* its end is that of the server */
+    int log;               /* where the server's words go */
+    const char *directory; /* to be removed, with the socket in it */
+    const char *path;
+};
+
+/* Becomes the keeper, in a child that has all signals blocked. */
+_Noreturn void keeper_run(const struct keeper *keeper);

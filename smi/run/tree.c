@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Who is whose child stands in /proc/PID/task/TID/children. A look goes down from this process, and every process that
+ * is found is looked below in turn: the list of those seen is the queue as well.
+ */
+
+#include "smi/run/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NSEC_PER_SEC UINT64_C(1000000000)
+#define SAME_START (2 * NSEC_PER_SEC) /* start times are made of a clock that may be set between */
+
+static uint64_t nanoseconds(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+void run_tree_init(struct run_tree *tree)
+{
+    *tree = (struct run_tree){.boot_time = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME)};
+}
+
+/* The name stands in parentheses and may hold any byte. Who only waits to be waited for is not there, unless it is just
+ * the main thread that has ended. */
+static bool parse_stat(const struct run_tree *tree, const char *text, struct tree_process *process)
+{
+    const char *name = strchr(text, '('), *end = strrchr(text, ')');
+    uint64_t ticks;
+    long threads;
+    char state;
+
+    if (!name || !end || end < name)
+        return false;
+    if (sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %" SCNu64, &state,
+               &threads, &ticks) != 3)
+        return false;
+    process->start_time = tree->boot_time + ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+    process->is_there = !strchr("ZXx", state) || threads > 1;
+    snprintf(process->comm, sizeof(process->comm), "%.*s", (int)(end - name - 1), name + 1);
+    return true;
+}
+
+/* What /proc/PID/stat says; false: there is no such process. */
+static bool read_stat(const struct run_tree *tree, struct tree_process *process)
+{
+    char path[32], text[1024];
+    FILE *file;
+    size_t size;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)process->pid);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    size = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[size] = '\0';
+    return parse_stat(tree, text, process);
+}
+
+static struct tree_process *find(const struct run_tree *tree, const struct tree_process *wanted)
+{
+    for (size_t i = tree->count; i-- > 0;) {
+        if (tree->seen[i].pid == wanted->pid && tree->seen[i].start_time == wanted->start_time)
+            return &tree->seen[i];
+    }
+    return NULL;
+}
+
+/* 1: the process is new. */
+static int add(struct run_tree *tree, const struct tree_process *process)
+{
+    struct tree_process *known = find(tree, process), *seen;
+
+    if (known) {
+        known->is_there = process->is_there;
+        memcpy(known->comm, process->comm, sizeof(known->comm));
+        return 0;
+    }
+    seen = reallocarray(tree->seen, tree->count + 1, sizeof(seen[0]));
+    if (!seen)
+        return -ENOMEM;
+    tree->seen = seen;
+    seen[tree->count++] = *process;
+    return 1;
+}
+
+int run_tree_note(struct run_tree *tree, pid_t pid)
+{
+    struct tree_process process = {.pid = pid};
+    int r = read_stat(tree, &process) ? add(tree, &process) : 0;
+
+    return r < 0 ? r : 0;
+}
+
+/* A queue of numbers, for one look. */
+struct queue {
+    pid_t *pids;
+    size_t count;
+};
+
+static int enqueue(struct queue *queue, pid_t pid)
+{
+    pid_t *pids = reallocarray(queue->pids, queue->count + 1, sizeof(pids[0]));
+
+    if (!pids)
+        return -ENOMEM;
+    queue->pids = pids;
+    pids[queue->count++] = pid;
+    return 0;
+}
+
+/* The children of one thread. */
+static int read_children(struct run_tree *tree, pid_t pid, const char *task, pid_t except, struct queue *queue)
+{
+    char path[64];
+    FILE *file;
+    int child, r = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, task);
+    file = fopen(path, "re");
+    if (!file) {
+        tree->is_blind = tree->is_blind || pid == getpid();
+        return 0;
+    }
+    while (r == 0 && fscanf(file, "%d", &child) == 1) {
+        if (child != except)
+            r = enqueue(queue, child);
+    }
+    fclose(file);
+    return r;
+}
+
+static int look_below(struct run_tree *tree, pid_t pid, pid_t except, struct queue *queue)
+{
+    char path[32];
+    struct dirent *entry;
+    DIR *tasks;
+    int r = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    tasks = opendir(path);
+    if (!tasks)
+        return 0;
+    while (r == 0 && (entry = readdir(tasks))) {
+        if (entry->d_name[0] != '.')
+            r = read_children(tree, pid, entry->d_name, except, queue);
+    }
+    closedir(tasks);
+    return r;
+}
+
+static int take(struct run_tree *tree, pid_t pid)
+{
+    struct tree_process process = {.pid = pid};
+    int r = read_stat(tree, &process) ? add(tree, &process) : 0;
+
+    tree->living += process.is_there;
+    tree->has_news = tree->has_news || r == 1;
+    return r < 0 ? r : 0;
+}
+
+int run_tree_look(struct run_tree *tree, pid_t except)
+{
+    struct queue queue = {0};
+    int r = look_below(tree, getpid(), except, &queue);
+
+    tree->living = 0;
+    tree->has_news = false;
+    for (size_t i = 0; i < tree->count; i++)
+        tree->seen[i].is_there = false;
+    for (size_t i = 0; r == 0 && i < queue.count; i++) {
+        r = take(tree, queue.pids[i]);
+        if (r == 0)
+            r = look_below(tree, queue.pids[i], except, &queue);
+    }
+    free(queue.pids);
+    return r;
+}
+
+struct tree_process *run_tree_find_living(const struct run_tree *tree, pid_t pid)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        if (tree->seen[i].pid == pid && tree->seen[i].is_there)
+            return &tree->seen[i];
+    }
+    return NULL;
+}
+
+bool run_tree_has(const struct run_tree *tree, pid_t pid, uint64_t start_time)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        uint64_t seen = tree->seen[i].start_time;
+
+        if (tree->seen[i].pid == pid && (seen > start_time ? seen - start_time : start_time - seen) < SAME_START)
+            return true;
+    }
+    return false;
+}
+
+void run_tree_clear(struct run_tree *tree)
+{
+    free(tree->seen);
+    *tree = (struct run_tree){0};
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* links: tt_smi_core */
+
+/* The parts of `tt-smi run` that are functions of their arguments: values, suppressions, peaks, exit codes. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "smi/run/options.h"
+#include "smi/run/verdict.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND UINT64_C(1000000000)
+#define MIB UINT64_C(1048576)
+
+static void test_max_peak(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {
+        {"dram=0", 0},
+        {"dram=1", 1},
+        {"dram=10G", 10737418240},
+        {"dram=1.5k", 1536},
+        {"dram=512MiB", 512 * MIB},
+        {"dram=2T", MIB * MIB * 2},
+        {"dram=0.5M", MIB / 2},
+    };
+    static const char *const bad[] = {"dram",     "dram=",    "=1",        "DRAM=1",         "l1_small=1", "dram=-1",
+                                      "dram= 1",  "dram=1 ",  "dram=1.5",  "dram=10GB",      "dram=1P",    "dram=1..5G",
+                                      "dram=.5G", "dram=1e3", "dram=0x10", "dram=99999999T", "dram=nan",   "dram=KiB"};
+    struct run_options options = RUN_OPTIONS_DEFAULT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(run_value_max_peak(&options, good[i].text), 0);
+        assert_true(options.limits[TT_ALLOC_POOL_DRAM].given);
+        assert_int_equal(options.limits[TT_ALLOC_POOL_DRAM].bytes, good[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(run_value_max_peak(&options, bad[i]), -EINVAL);
+    assert_false(options.limits[TT_ALLOC_POOL_L1].given);
+    assert_int_equal(run_value_max_peak(&options, "l1=7"), 0);
+    assert_int_equal(options.limits[TT_ALLOC_POOL_L1].bytes, 7);
+}
+
+static void test_numbers(void **state)
+{
+    static const char *const bad[] = {"", "-1", "256", "1000", "0x1", " 1", "1 ", "x"};
+    struct run_options options = RUN_OPTIONS_DEFAULT;
+
+    (void)state;
+    assert_int_equal(options.leak_exit_code, 23);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(run_value_leak_exit_code(&options, bad[i]), -EINVAL);
+    assert_int_equal(run_value_leak_exit_code(&options, "255"), 0);
+    assert_int_equal(options.leak_exit_code, 255);
+    assert_int_equal(run_value_grace(&options, "0"), 0);
+    assert_int_equal(options.grace, 0);
+    assert_int_equal(run_value_grace(&options, "1.5"), 0);
+    assert_int_equal(options.grace, 3 * SECOND / 2);
+    assert_int_equal(run_value_grace(&options, ""), -EINVAL);
+    assert_int_equal(run_value_grace(&options, "-1"), -EINVAL);
+    assert_int_equal(run_value_grace(&options, "nan"), -EINVAL);
+    assert_int_equal(run_value_grace(&options, "1e9"), -EINVAL);
+}
+
+static int read_rules(const char *text, struct suppressions *ret)
+{
+    char path[] = "/tmp/tt-alloc-test-XXXXXX";
+    int fd = mkstemp(path), r;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    r = suppressions_read(path, ret);
+    unlink(path);
+    return r;
+}
+
+static void test_suppressions(void **state)
+{
+    struct suppressions rules;
+
+    (void)state;
+    assert_int_equal(read_rules("# all\n\n  leak:python* -m x:l1 \r\nleak:a:b\nleak:*:9:*\nleak:last:CB", &rules), 0);
+    assert_int_equal(rules.count, 4);
+    assert_true(suppressions_match(&rules, "python3 -m x", "python3", TT_ALLOC_L1));
+    assert_false(suppressions_match(&rules, "python3 -m x", "python3", TT_ALLOC_DRAM));
+    assert_false(suppressions_match(&rules, "/bin/python3 -m x", "python3", TT_ALLOC_L1));
+    assert_true(suppressions_match(&rules, "a:b", "a", TT_ALLOC_DRAM));
+    assert_true(suppressions_match(&rules, "a/b:9", "a", TT_ALLOC_KERNEL));
+    assert_true(suppressions_match(&rules, "whatever --with x", "last", TT_ALLOC_CB));
+    suppressions_clear(&rules);
+    assert_int_equal(read_rules("", &rules), 0);
+    assert_false(suppressions_match(&rules, "a", "a", TT_ALLOC_DRAM));
+    suppressions_clear(&rules);
+}
+
+static void test_bad_suppressions(void **state)
+{
+    static const char *const bad[] = {"leak", "leak:", "leak::l1", "Leak:x", "x", "leak:a\nleak", ":l1"};
+    struct suppressions rules;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(read_rules(bad[i], &rules), -EINVAL);
+    assert_int_equal(suppressions_read("/nonexistent/rules", &rules), -EINVAL);
+    assert_int_equal(suppressions_read("/", &rules), -EINVAL);
+}
+
+/* A process that held so many MiB of the dram pool of a device, from one second to another; end 0: it goes on. */
+static struct run_process make_process(struct tt_alloc_usage *usage, int32_t device, uint64_t mib, uint64_t start,
+                                       uint64_t end)
+{
+    *usage = (struct tt_alloc_usage){.device = device, .is_pool = true, .peak_bytes = mib * MIB};
+    return (struct run_process){
+        .facts = {.pid = (int32_t)start,
+                  .start_time = start * SECOND,
+                  .end_time = end * SECOND,
+                  .comm = "x",
+                  .command = "x",
+                  .usage = usage,
+                  .usage_count = 1},
+        .has_ended = end != 0,
+    };
+}
+
+struct span {
+    int32_t device;
+    uint64_t mib, start, end;
+};
+
+static void check_peak(const struct span *spans, size_t count, uint64_t least, uint64_t most, int32_t device)
+{
+    struct tt_alloc_usage usages[8];
+    struct run_process processes[8];
+    struct run_account account = {.processes = processes, .count = count};
+    struct run_peak peaks[TT_ALLOC_POOLS];
+
+    for (size_t i = 0; i < count; i++)
+        processes[i] = make_process(&usages[i], spans[i].device, spans[i].mib, spans[i].start, spans[i].end);
+    run_peaks_find(&account, peaks);
+    assert_true(peaks[TT_ALLOC_POOL_DRAM].used);
+    assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].least, least * MIB);
+    assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].most, most * MIB);
+    assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].device, device);
+    assert_false(peaks[TT_ALLOC_POOL_L1].used);
+}
+
+static void test_peaks(void **state)
+{
+    (void)state;
+    check_peak((struct span[]){{0, 5, 1, 2}}, 1, 5, 5, 0);
+    check_peak((struct span[]){{0, 5, 1, 2}, {0, 7, 2, 3}, {0, 6, 3, 9}}, 3, 7, 7, 0);  /* one after the other */
+    check_peak((struct span[]){{0, 5, 1, 4}, {0, 7, 2, 3}, {0, 6, 3, 9}}, 3, 7, 12, 0); /* the first beside both */
+    check_peak((struct span[]){{0, 5, 1, 0}, {1, 7, 2, 0}, {0, 1, 3, 0}}, 3, 7, 7, 1);  /* devices apart */
+    check_peak((struct span[]){{0, 1, 5, 0}, {0, 2, 1, 0}, {0, 4, 3, 0}}, 3, 4, 7, 0);  /* in any order */
+    check_peak((struct span[]){{2, 0, 1, 2}}, 1, 0, 0, 2);
+}
+
+/* The code of a run that has what is asked for; buffers: left by its only process. */
+static int judge(struct run_options options, bool strict, int status, uint64_t buffers, uint64_t lost)
+{
+    struct tt_alloc_usage usages[2] = {{.index = TT_ALLOC_DRAM, .buffers = buffers, .bytes = 9}};
+    struct run_process process = make_process(&usages[1], 0, 2, 1, 2);
+    struct run_account account = {.processes = &process, .count = 1};
+    struct suppressions none = {0};
+    struct run_tree tree = {0};
+    struct run_holders holders = {0};
+    struct run_command command = {.has_ended = true, .status = status};
+    struct run_facts facts = {&options, strict, &none, &account, &tree, &holders, &command};
+    struct run_verdict verdict;
+    int code;
+
+    process.facts.usage = usages;
+    process.facts.usage_count = 2;
+    process.facts.lost = lost;
+    process.facts.reason = TT_ALLOC_REASON_EXITED;
+    assert_int_equal(run_judge(&facts, &verdict), 0);
+    code = verdict.code;
+    run_verdict_clear(&verdict);
+    return code;
+}
+
+static void test_codes(void **state)
+{
+    struct run_options plain = RUN_OPTIONS_DEFAULT, limited = plain, none = plain, silent;
+
+    (void)state;
+    limited.limits[TT_ALLOC_POOL_DRAM] = (struct run_limit){true, 2 * MIB - 1};
+    none.leaks = RUN_LEAKS_NONE;
+    silent = limited;
+    silent.leak_exit_code = 0;
+    assert_int_equal(judge(plain, true, 0, 0, 0), 0);
+    assert_int_equal(judge(plain, true, 0, 1, 0), 23);
+    assert_int_equal(judge(plain, true, 5 << 8, 1, 1), 5);
+    assert_int_equal(judge(plain, true, SIGKILL, 1, 1), 137);
+    assert_int_equal(judge(limited, true, 0, 1, 1), 23);
+    assert_int_equal(judge(limited, true, 0, 0, 1), 1);
+    assert_int_equal(judge(plain, true, 0, 0, 1), 7);
+    assert_int_equal(judge(plain, false, 0, 0, 1), 0);
+    assert_int_equal(judge(none, true, 0, 1, 0), 0);
+    assert_int_equal(judge(silent, true, 0, 1, 0), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_max_peak),         cmocka_unit_test(test_numbers), cmocka_unit_test(test_suppressions),
+        cmocka_unit_test(test_bad_suppressions), cmocka_unit_test(test_peaks),   cmocka_unit_test(test_codes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
