@@ -158,9 +158,8 @@ void help_print(FILE *out, enum view verb)
 /* What they are called is often all that was forgotten. */
 static void put_option_names(FILE *out)
 {
-    struct paragraph paragraph = {out, 2, 2};
+    struct paragraph paragraph = {out, 2, (size_t)fprintf(out, "Options (tt-smi --help explains them):")};
 
-    fputs("  ", out);
     for (size_t i = 0; i < option_count; i++) {
         const struct option_entry *entry = &option_table[i];
         char name[64];
@@ -176,18 +175,25 @@ static void put_option_names(FILE *out)
     fputc('\n', out);
 }
 
+/* Verbs with codes of their own explain them in their own help. */
+static const struct exit_entry *next_common_exit(const struct exit_entry *entry)
+{
+    while (entry < exit_table + exit_count && (entry->verbs == 1u << VIEW_DOCTOR || entry->verbs == 1u << VIEW_RUN))
+        entry++;
+    return entry;
+}
+
 static void put_exit_names(FILE *out)
 {
+    const struct exit_entry *end = exit_table + exit_count, *next;
     struct paragraph paragraph = {out, 6, 6};
 
     fputs("Exit: ", out);
-    for (size_t i = 0; i < exit_count; i++) {
+    for (const struct exit_entry *entry = next_common_exit(exit_table); entry < end; entry = next) {
         char item[80];
 
-        if (exit_table[i].verbs == 1u << VIEW_DOCTOR || exit_table[i].verbs == 1u << VIEW_RUN)
-            continue;
-        snprintf(item, sizeof(item), "%d %s%s", exit_table[i].code, exit_table[i].meaning,
-                 i + 1 < exit_count ? ";" : "");
+        next = next_common_exit(entry + 1);
+        snprintf(item, sizeof(item), "%d %s%s", entry->code, entry->meaning, next < end ? ";" : "");
         put_item(&paragraph, item, strlen(item));
     }
     fputc('\n', out);
@@ -200,7 +206,7 @@ void help_print_short(FILE *out)
     fputs("\nVerbs (tt-smi --help VERB tells more):", out);
     for (int view = VIEW_TABLE + 1; view < VIEWS; view++)
         fprintf(out, " %s", verb_table[view].name);
-    fputs("\nOptions (tt-smi --help explains them):\n", out);
+    fputc('\n', out);
     put_option_names(out);
     fputs(legend, out);
     put_exit_names(out);
