@@ -5,6 +5,7 @@
 #include "smi/cli/completion.h"
 #include "smi/cli/help.h"
 #include "smi/cli/options.h"
+#include "smi/live/live.h"
 #include "smi/query/query.h"
 #include "smi/run/run.h"
 #include "smi/sample/problem.h"
@@ -138,6 +139,13 @@ static int explain(const struct options *options)
     return EXIT_FINE;
 }
 
+static int watch_or_live(const struct options *options)
+{
+    int r = live_is_wanted(options) ? live(options) : -ENOTSUP;
+
+    return r == -ENOTSUP ? watch(options) : r;
+}
+
 static int run(const struct options *options)
 {
     struct snapshot snapshot = {0};
@@ -150,7 +158,7 @@ static int run(const struct options *options)
     if (options->view == VIEW_RUN)
         return run_gate(options);
     if (options->watch)
-        return watch(options);
+        return watch_or_live(options);
     r = sample(options, &snapshot);
     if (r < 0)
         return fail("cannot ask the server", r);

@@ -10,6 +10,7 @@
 
 #include "smi/views/watch.h"
 #include "smi/sample/problem.h"
+#include "smi/sample/source.h"
 #include "smi/text/terminal.h"
 #include "smi/views/show.h"
 
@@ -28,26 +29,10 @@
 
 struct watcher {
     struct options *options;
-    const char *path;
-    struct tt_alloc_connection *connection; /* NULL: to be made */
+    struct source source;
     bool on_screen;
     bool began; /* something was printed already */
 };
-
-/* One sample over the connection, which is made if need be and given up if it failed. */
-static int sample(struct watcher *watcher, struct snapshot *ret)
-{
-    bool must_connect = watcher->path && !watcher->connection;
-    int error = must_connect ? tt_alloc_connect(watcher->path, &watcher->connection) : 0;
-    int r = snapshot_take(watcher->connection, watcher->path, error, watcher->options->root,
-                          options_host_parts(watcher->options), ret);
-
-    if (r == 0)
-        r = details_ask(watcher->connection, watcher->options, ret);
-    if (r == 0 && ret->error != 0)
-        watcher->connection = tt_alloc_disconnect(watcher->connection);
-    return r;
-}
 
 /* Cut before the last line of the terminal, which would make it scroll. A line is cleared before it is written: behind
  * one that is as wide as the terminal the cursor still stands on its last character. */
@@ -87,8 +72,8 @@ static int draw(struct watcher *watcher, const struct snapshot *snapshot)
     int r = out ? show(out, snapshot, watcher->options, &style) : -ENOMEM;
 
     if (r == 0 && snapshot->error != 0 && !options_want_data(watcher->options))
-        r = style_line(out, &style, TINT_RED, "server not reachable, trying again: no answer at %s, %s", watcher->path,
-                       problem_reason(snapshot->error));
+        r = style_line(out, &style, TINT_RED, "server not reachable, trying again: no answer at %s, %s",
+                       watcher->source.path, problem_reason(snapshot->error));
     if (out && fclose(out) != 0)
         r = -ENOMEM;
     if (r == 0)
@@ -100,7 +85,7 @@ static int draw(struct watcher *watcher, const struct snapshot *snapshot)
 static int turn(struct watcher *watcher)
 {
     struct snapshot snapshot = {0};
-    int r = sample(watcher, &snapshot);
+    int r = source_sample(&watcher->source, watcher->options, &snapshot);
 
     if (r == 0)
         r = snapshot_select(&snapshot, &watcher->options->filter);
@@ -123,19 +108,19 @@ int watch(const struct options *options)
     struct options changing = *options;
     struct watcher watcher = {
         .options = &changing,
-        .path = snapshot_path(options->socket, options->root),
         .on_screen = terminal_is_stdout() && !options_want_data(options),
     };
     sigset_t resize;
     int r;
 
+    source_init(&watcher.source, options);
     sigemptyset(&resize);
     sigaddset(&resize, SIGWINCH);
     sigprocmask(SIG_BLOCK, &resize, NULL); /* so that one that comes while a frame is drawn is not lost */
     setvbuf(stdout, NULL, _IOFBF, FRAME_SIZE);
     while ((r = turn(&watcher)) == 0)
         pause_for(options->interval, &resize);
-    tt_alloc_disconnect(watcher.connection);
+    source_clear(&watcher.source);
     fprintf(stderr, "tt-smi: stopped: %s\n", strerror(-r));
     return EXIT_USAGE;
 }

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What stands around devices and processes: the first line, which says what is missing, the events, and the last line,
+ * which says what to press. On narrow screens the lines keep what matters most.
+ */
+
+#include "smi/text/format.h"
+#include "smi/live/draw.h"
+#include "smi/sample/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ITEMS_MAX 12
+
+/* A piece of a line; where there is no room for all, the one that sheds first goes. */
+struct item {
+    char text[128];
+    struct pen pen;
+    int sheds;
+};
+
+struct items {
+    struct item list[ITEMS_MAX];
+    size_t count;
+};
+
+__attribute__((format(printf, 4, 5))) static void add(struct items *items, struct pen pen, int sheds,
+                                                      const char *format, ...)
+{
+    struct item *item = &items->list[items->count++];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(item->text, sizeof(item->text), format, arguments);
+    va_end(arguments);
+    item->pen = pen;
+    item->sheds = sheds;
+}
+
+static size_t width_of(const struct items *items)
+{
+    size_t width = 0;
+
+    for (size_t i = 0; i < items->count; i++)
+        width += strlen(items->list[i].text) + (i > 0 ? 2 : 0);
+    return width;
+}
+
+static void shed_one(struct items *items)
+{
+    size_t first = 0;
+
+    for (size_t i = 1; i < items->count; i++) {
+        if (items->list[i].sheds > items->list[first].sheds)
+            first = i;
+    }
+    items->count--;
+    memmove(&items->list[first], &items->list[first + 1], (items->count - first) * sizeof(items->list[0]));
+}
+
+static void put_items(const struct area *area, struct items *items)
+{
+    size_t x = 0;
+
+    while (items->count > 1 && width_of(items) > area->width)
+        shed_one(items);
+    for (size_t i = 0; i < items->count; i++)
+        x = area_put(area, x, 0, items->list[i].pen, items->list[i].text) + 2;
+}
+
+static void add_count(struct items *items, enum ink ink, int sheds, size_t count, const char *what)
+{
+    if (count > 0)
+        add(items, (struct pen){ink, 0}, sheds, "%zu %s", count, what);
+}
+
+static void add_server(struct items *items, const struct live_model *model)
+{
+    const struct snapshot *snapshot = model->snapshot;
+
+    if (!snapshot->path) {
+        add(items, DIM, 5, "server not asked");
+    } else if (model->error == 0) {
+        add(items, PLAIN, 6, "server up %s", format_age(snapshot->uptime).text);
+    } else {
+        bool is_old = model->lost_since != 0 && model->now > model->lost_since;
+
+        add(items, (struct pen){INK_RED, PEN_BOLD}, 0, "%s%s", is_old ? "as of " : "no server",
+            is_old ? format_age(model->now - model->lost_since).text : "");
+        if (is_old)
+            strcat(items->list[items->count - 1].text, " ago");
+        add(items, (struct pen){INK_RED, 0}, 3, "%s, trying again", problem_reason(model->error));
+    }
+}
+
+static void add_coverage(struct items *items, const struct coverage *coverage, bool is_told)
+{
+    add(items, PLAIN, 4, "%zu %s", coverage->devices, plural(coverage->devices, "chip", "chips"));
+    if (is_told)
+        add(items, PLAIN, 4, "%zu reporting", coverage->reporting);
+    add_count(items, INK_PLAIN, 3, coverage->shm_only, "shm only");
+    add_count(items, INK_YELLOW, 2, coverage->untracked, "untracked");
+    add_count(items, INK_YELLOW, 2, coverage->inexact, "inexact");
+    add_count(items, INK_RED, 1, coverage->leaks, plural(coverage->leaks, "leak", "leaks"));
+}
+
+static void describe_time(const struct live_model *model, const struct live_view *view, struct item *ret)
+{
+    uint64_t back = (uint64_t)view->back * 1000000000;
+    double interval = (double)model->interval / 1e9;
+
+    ret->pen = view->is_frozen || back > 0 ? (struct pen){INK_YELLOW, PEN_BOLD} : PLAIN;
+    if (back > 0)
+        snprintf(ret->text, sizeof(ret->text), "%s (-%s)",
+                 format_clock(model->snapshot->time - back, model->snapshot->time).text, format_age(back).text);
+    else if (view->is_frozen)
+        snprintf(ret->text, sizeof(ret->text), "%s frozen",
+                 format_clock(model->snapshot->time, model->snapshot->time).text);
+    else
+        snprintf(ret->text, sizeof(ret->text), "%s %gs",
+                 format_clock(model->snapshot->time, model->snapshot->time).text, interval);
+}
+
+void draw_header(const struct area *area, const struct live_model *model, const struct live_view *view)
+{
+    struct items items = {0};
+    struct item time;
+    size_t width;
+    struct area left;
+
+    describe_time(model, view, &time);
+    width = strlen(time.text) + 1;
+    left = area_part(area, 0, 0, area->width > width ? area->width - width : 0, 1);
+    add(&items, BOLD, 8, "tt-smi");
+    add(&items, PLAIN, 7, "%.64s", model->snapshot->name);
+    add_server(&items, model);
+    add_coverage(&items, &model->snapshot->coverage, snapshot_is_told(model->snapshot));
+    put_items(&left, &items);
+    area_put_right(area, left.width + 1, 0, width - 1, time.pen, time.text);
+}
+
+void draw_events(const struct area *area, const struct live_model *model)
+{
+    const struct events *events = model->events;
+    size_t shown = events->count < area->height ? events->count : area->height;
+
+    for (size_t i = 0; i < shown; i++) {
+        const struct event *event = &events->list[events->count - shown + i];
+        struct formatted time = format_clock(event->time, model->snapshot->time);
+        size_t x = area_put(area, 0, i, DIM, time.text) + 1;
+
+        area_put_left(area, x, i, area->width > x ? area->width - x : 0, (struct pen){event->ink, 0}, event->text);
+    }
+}
+
+/* The letter to press is part of the word where that is possible. */
+struct hint {
+    const char *key, *rest;
+};
+
+static const struct hint table_hints[] = {
+    {"q", "uit"},           {"?", "help"},       {"/", "filter"}, {"s", "ort"},     {"Enter", " detail"},
+    {"t", "ree"},           {"b", "uffers"},     {"l", "eaks"},   {"z", " freeze"}, {"<-", " back"},
+    {"1-9", " one device"}, {"Tab", " devices"}, {"c", "ompact"}, {"r", "everse"},
+};
+static const struct hint page_hints[] = {{"Esc", " back"}, {"q", "uit"}, {"PgDn", " scroll"}, {"?", "help"}};
+
+static void put_hints(const struct area *area, const struct hint *hints, size_t count)
+{
+    size_t x = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t width = strlen(hints[i].key) + strlen(hints[i].rest);
+
+        if (x + width > area->width)
+            return;
+        x = area_put(area, x, 0, (struct pen){INK_CYAN, PEN_BOLD}, hints[i].key);
+        x = area_put(area, x, 0, PLAIN, hints[i].rest) + 2;
+    }
+}
+
+static void put_typing(const struct area *area, const struct live_view *view)
+{
+    const char *problem = view->problem ? view->problem : "Enter: keep   Esc: as before";
+    size_t x = area_put(area, 0, 0, (struct pen){INK_CYAN, PEN_BOLD}, "/");
+
+    x = area_put(area, x, 0, PLAIN, view->filter_text);
+    area_fill(area, x, 0, 1, (struct pen){INK_PLAIN, PEN_REVERSE}, ' ');
+    area_put(area, x + 3, 0, view->problem ? (struct pen){INK_RED, 0} : DIM, problem);
+}
+
+void draw_keys(const struct area *area, const struct live_view *view)
+{
+    if (view->is_typing)
+        put_typing(area, view);
+    else if (view->page == PAGE_TABLE)
+        put_hints(area, table_hints, sizeof(table_hints) / sizeof(table_hints[0]));
+    else
+        put_hints(area, page_hints, sizeof(page_hints) / sizeof(page_hints[0]));
+}

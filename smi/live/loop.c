@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The loop of the live view: keys, signals, a timer that asks for samples, and the samples. Whatever comes, the whole
+ * picture is drawn anew; ncurses sends what has changed.
+ */
+
+#include "smi/live/curses.h"
+#include "smi/live/draw.h"
+#include "smi/live/guard.h"
+#include "smi/live/live.h"
+#include "smi/live/pages.h"
+#include "smi/live/sampler.h"
+#include "smi/sample/problem.h"
+#include "smi/text/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum source_of_events {
+    FROM_TTY,
+    FROM_SIGNALS,
+    FROM_TIMER,
+    FROM_SAMPLER,
+    SOURCES,
+};
+
+struct loop {
+    const struct options *options;
+    struct style style;
+    struct sampler *sampler;
+    struct pollfd fds[SOURCES];
+    struct snapshot snapshot; /* what is shown */
+    bool has_snapshot, was_told;
+    struct history history;
+    struct growth growth;
+    struct events events;
+    struct live_model model;
+    struct live_view view;
+    int last_signal; /* that ended it */
+};
+
+static uint64_t wall_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void ask(struct loop *loop)
+{
+    struct sampler_wish wish = {0};
+
+    if (loop->has_snapshot)
+        wish.wants_buffers = page_wants_buffers(&loop->model, &loop->view, &wish.pid);
+    if (!wish.wants_buffers)
+        wish.pid = 0;
+    sampler_ask(loop->sampler, wish);
+}
+
+static int draw(struct loop *loop)
+{
+    struct screen screen;
+    size_t width, height;
+    int r;
+
+    if (!loop->has_snapshot)
+        return 0;
+    curses_size(&width, &height);
+    r = screen_init(&screen, width, height, loop->style.utf8);
+    if (r < 0)
+        return r;
+    loop->model.now = wall_clock();
+    r = draw_frame(&screen, &loop->model, &loop->view);
+    if (r == 0)
+        curses_show(&screen);
+    screen_clear(&screen);
+    return r;
+}
+
+/* ---- Samples ---- */
+
+static int take_in(struct loop *loop, const struct sample *fresh)
+{
+    int r = history_note(&loop->history, &fresh->snapshot);
+
+    if (r == 0 && fresh->history)
+        r = history_take(&loop->history, fresh->history);
+    return r == 0 ? growth_note(&loop->growth, &fresh->snapshot) : r;
+}
+
+/* The last picture of a server that is gone stays; what the host alone tells would hide more than it shows. */
+static int receive(struct loop *loop, struct sample *fresh)
+{
+    bool is_told = snapshot_is_told(&fresh->snapshot), is_lost = loop->was_told && !is_told;
+    int r = events_note(&loop->events, &fresh->snapshot, &loop->options->filter);
+
+    loop->model.error = fresh->snapshot.error;
+    if (is_lost) {
+        history_advance(&loop->history, fresh->snapshot.time / 1000000000);
+        return r;
+    }
+    if (r == 0)
+        r = take_in(loop, fresh);
+    snapshot_clear(&loop->snapshot);
+    loop->snapshot = fresh->snapshot;
+    fresh->snapshot = (struct snapshot){0};
+    loop->has_snapshot = true;
+    loop->was_told = is_told;
+    loop->model.lost_since = is_told ? wall_clock() : 0;
+    return r;
+}
+
+static int on_sample(struct loop *loop)
+{
+    struct sample fresh;
+    int r = sampler_take(loop->sampler, &fresh);
+
+    if (r == -EAGAIN)
+        return 0;
+    if (r < 0)
+        return r;
+    if (!loop->view.is_frozen || !loop->has_snapshot)
+        r = receive(loop, &fresh);
+    sample_clear(&fresh);
+    return r;
+}
+
+/* ---- What else comes ---- */
+
+static void on_timer(struct loop *loop)
+{
+    uint64_t times;
+
+    if (read(loop->fds[FROM_TIMER].fd, &times, sizeof(times)) > 0 && !loop->view.is_frozen)
+        ask(loop);
+}
+
+/* A page with buffers should not have to wait for the next turn. */
+static void on_keys(struct loop *loop)
+{
+    enum page before = loop->view.page;
+    struct input input;
+
+    while (!loop->view.must_quit && curses_read(&input))
+        view_take(&loop->view, &input);
+    if (loop->view.must_redraw)
+        curses_forget();
+    loop->view.must_redraw = false;
+    if (loop->view.page != before && !loop->view.is_frozen)
+        ask(loop);
+}
+
+static void on_signal(struct loop *loop, int number)
+{
+    switch (number) {
+    case SIGWINCH:
+        curses_resize();
+        break;
+    case SIGTSTP:
+        curses_suspend();
+        guard_yield(number);
+        curses_resume();
+        break;
+    case SIGCONT:
+        curses_resume();
+        break;
+    default:
+        loop->last_signal = number;
+        loop->view.must_quit = true;
+    }
+}
+
+static void on_signals(struct loop *loop)
+{
+    for (int number; (number = guard_read(loop->fds[FROM_SIGNALS].fd)) != 0;)
+        on_signal(loop, number);
+}
+
+/* A terminal that is gone says so before its SIGHUP comes, or instead of it. */
+static bool is_hung_up(const struct loop *loop)
+{
+    return loop->fds[FROM_TTY].revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
+static int turn(struct loop *loop)
+{
+    int r = 0;
+
+    if (poll(loop->fds, SOURCES, -1) < 0)
+        return errno == EINTR ? 0 : -errno;
+    if (loop->fds[FROM_SIGNALS].revents)
+        on_signals(loop);
+    if (is_hung_up(loop))
+        on_signal(loop, SIGHUP);
+    else if (loop->fds[FROM_TTY].revents)
+        on_keys(loop);
+    if (loop->fds[FROM_TIMER].revents)
+        on_timer(loop);
+    if (loop->fds[FROM_SAMPLER].revents)
+        r = on_sample(loop);
+    return r == 0 && !loop->view.must_quit ? draw(loop) : r;
+}
+
+/* ---- Beginning and end ---- */
+
+bool live_is_wanted(const struct options *options)
+{
+    const char *term = getenv("TERM");
+
+    return options->view == VIEW_TABLE && !options_want_data(options) && terminal_is_stdout() && term && term[0] &&
+           strcmp(term, "dumb") != 0;
+}
+
+static int open_keyboard(void)
+{
+    if (isatty(STDIN_FILENO))
+        return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+static int start_timer(uint64_t interval)
+{
+    struct timespec length = {.tv_sec = (time_t)(interval / 1000000000), .tv_nsec = (long)(interval % 1000000000)};
+    struct itimerspec times = {.it_interval = length, .it_value = length};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+    if (fd >= 0)
+        timerfd_settime(fd, 0, &times, NULL);
+    return fd >= 0 ? fd : -errno;
+}
+
+static void prepare(struct loop *loop, const struct options *options)
+{
+    loop->options = options;
+    loop->style = terminal_style(options);
+    loop->view = view_default();
+    loop->model = (struct live_model){
+        .snapshot = &loop->snapshot,
+        .filter = &options->filter,
+        .history = &loop->history,
+        .growth = &loop->growth,
+        .events = &loop->events,
+        .interval = options->interval,
+    };
+    for (size_t i = 0; i < SOURCES; i++)
+        loop->fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+}
+
+/* The thread of the sampler is made when the signals are blocked, so that it does not get them. */
+static int open_all(struct loop *loop)
+{
+    int r;
+
+    loop->fds[FROM_TTY].fd = open_keyboard();
+    if (loop->fds[FROM_TTY].fd < 0)
+        return -ENOTSUP;
+    r = guard_begin(loop->fds[FROM_TTY].fd);
+    if (r < 0)
+        return -ENOTSUP;
+    loop->fds[FROM_SIGNALS].fd = r;
+    r = curses_open(loop->fds[FROM_TTY].fd, loop->style.color, true);
+    if (r == 0)
+        r = sampler_new(loop->options, &loop->sampler);
+    if (r < 0)
+        return r;
+    loop->fds[FROM_SAMPLER].fd = sampler_fd(loop->sampler);
+    loop->fds[FROM_TIMER].fd = r = start_timer(loop->options->interval);
+    return r < 0 ? r : 0;
+}
+
+static void close_all(struct loop *loop)
+{
+    curses_close();
+    sampler_free(loop->sampler);
+    if (loop->fds[FROM_TIMER].fd >= 0)
+        close(loop->fds[FROM_TIMER].fd);
+    if (loop->last_signal)
+        guard_yield(loop->last_signal);
+    if (loop->fds[FROM_SIGNALS].fd >= 0)
+        guard_end(loop->fds[FROM_SIGNALS].fd);
+    if (loop->fds[FROM_TTY].fd >= 0)
+        close(loop->fds[FROM_TTY].fd);
+    snapshot_clear(&loop->snapshot);
+    history_clear(&loop->history);
+    growth_clear(&loop->growth);
+    events_clear(&loop->events);
+}
+
+int live(const struct options *options)
+{
+    struct loop loop = {0};
+    int r;
+
+    prepare(&loop, options);
+    r = open_all(&loop);
+    if (r == 0)
+        ask(&loop);
+    while (r == 0 && !loop.view.must_quit)
+        r = turn(&loop);
+    close_all(&loop);
+    if (r == -ENOTSUP)
+        return r;
+    if (r < 0)
+        fprintf(stderr, "tt-smi: stopped: %s\n", strerror(-r));
+    return r < 0 ? EXIT_USAGE : EXIT_FINE;
+}

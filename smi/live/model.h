@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* All that a picture of the live view is made of, beside what the user has chosen to look at. */
+
+#include "smi/live/events.h"
+#include "smi/live/growth.h"
+#include "smi/live/history.h"
+
+struct live_model {
+    const struct snapshot *snapshot; /* the last one of which the server told, if there ever was one */
+    const struct filter *filter;     /* that of the command line, with which it was selected */
+    const struct history *history;
+    const struct growth *growth;
+    const struct events *events;
+    uint64_t now;        /* ns since 1970 */
+    uint64_t interval;   /* ns */
+    int error;           /* negative errno: the server does not answer now, */
+    uint64_t lost_since; /* and has not since; 0: it never did */
+};
