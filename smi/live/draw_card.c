@@ -12,11 +12,14 @@
 #include "smi/live/draw.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NAME_WIDTH 6
 #define BAR_LEAST 8
 #define BAR_MOST 60
 #define SPARK_LEAST 8
+
+static const char span[] = "15 min"; /* of the sparks below */
 
 static const enum ink region_inks[TT_ALLOC_REGIONS] = {
     [TT_ALLOC_DRAM] = INK_GREEN,    [TT_ALLOC_TRACE] = INK_CYAN, [TT_ALLOC_L1] = INK_GREEN,
@@ -24,7 +27,7 @@ static const enum ink region_inks[TT_ALLOC_REGIONS] = {
 };
 
 /* Behind what the chip is, as far as it goes: regions in the colours of the bars. */
-static void draw_regions(const struct area *area, size_t x, const struct device_picture *picture)
+static size_t draw_regions(const struct area *area, size_t x, const struct device_picture *picture)
 {
     const struct tt_alloc_device *facts = &picture->row->facts;
     struct filter all = {.region = -1};
@@ -39,6 +42,7 @@ static void draw_regions(const struct area *area, size_t x, const struct device_
             continue;
         x = area_put(area, x + 2, 0, (struct pen){region_inks[region], 0}, text);
     }
+    return x;
 }
 
 static void draw_title(const struct area *area, const struct device_picture *picture)
@@ -51,7 +55,9 @@ static void draw_title(const struct area *area, const struct device_picture *pic
     if (sensors.text[0])
         x = area_put(area, x + 2, 0, PLAIN, sensors.text);
     if (picture->back == 0)
-        draw_regions(area, x + 1, picture);
+        x = draw_regions(area, x + 1, picture);
+    if (x + 2 + strlen(span) < area->width)
+        area_put_right(area, x + 2, 0, area->width - x - 2, DIM, span);
     if (picture->is_selected)
         area_mark(area, 0, PEN_REVERSE);
 }

@@ -38,12 +38,25 @@ static bool shed_one(bool has[FIELDS])
     return true;
 }
 
-static void choose_columns(struct shown *shown, size_t width)
+/* The column of states is worth its place where not all report. */
+static bool has_states(const struct lines *lines)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        enum tracking tracking = lines->list[i].row->tracking;
+
+        if (tracking == TRACKING_SHM_ONLY || tracking == TRACKING_UNTRACKED)
+            return true;
+    }
+    return false;
+}
+
+static void choose_columns(struct shown *shown, size_t width, const struct lines *lines)
 {
     bool has[FIELDS];
     size_t x = 0;
 
     memset(has, true, sizeof(has));
+    has[FIELD_STATE] = has_states(lines);
     while (width_of(has) > width && shed_one(has))
         ;
     shown->heading_count = 0;
@@ -224,7 +237,7 @@ int draw_table(const struct area *area, const struct area *status, const struct 
 
     if (r < 0)
         return r;
-    choose_columns(&view->shown, area->width);
+    choose_columns(&view->shown, area->width, &lines);
     draw_headings(area, view);
     draw_lines(area, &lines, model, view);
     draw_status(status, view, lines.count);

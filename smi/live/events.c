@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATIO 0.01 /* by how much a peak must pass the one that was told last */
+#define RATIO 0.05 /* by how much a peak must pass the one that was told last */
 
 struct peak_track {
     int32_t device;

@@ -74,10 +74,14 @@ static size_t share_devices(struct layout *layout, size_t width, size_t room, si
 {
     size_t rows;
 
+    if (devices == 0) { /* a line that says so */
+        *layout = (struct layout){.header = layout->header, .columns = 1, .item_width = width, .item_height = 1};
+        return 1;
+    }
     choose_form(layout, width, room, devices, fullness);
     if (room < layout->title_height + layout->item_height)
         layout->title_height = 0;
-    rows = layout_rows(layout, devices > 0 ? devices : 1);
+    rows = layout_rows(layout, devices);
     layout->visible_rows = (room - layout->title_height) / layout->item_height;
     if (layout->visible_rows > rows)
         layout->visible_rows = rows;

@@ -172,11 +172,20 @@ bool line_has_device(const struct line *line, const char *label)
     return false;
 }
 
+/* "/opt/python/bin/python3 serve.py" starts at "python3"; the detail page has all of it. */
+static const char *skip_directories(const char *command)
+{
+    size_t program = strcspn(command, " ");
+    const char *slash = command[0] == '/' ? memrchr(command, '/', program) : NULL;
+
+    return slash && slash + 1 < command + program ? slash + 1 : command;
+}
+
 static void describe_process(const struct line *line, uint64_t now, bool has_state, char *ret, size_t size)
 {
     const struct process_row *row = line->row;
     uint64_t end = row->facts.end_time;
-    const char *command = row->facts.command && row->facts.command[0] ? row->facts.command : "?";
+    const char *command = row->facts.command && row->facts.command[0] ? skip_directories(row->facts.command) : "?";
 
     if (row->tracking == TRACKING_EXITED)
         snprintf(ret, size, "LEAK, gone %s: %s", format_age(now > end ? now - end : 0).text, command);
