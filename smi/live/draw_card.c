@@ -8,8 +8,8 @@
  *        L1   [####%---------------------|------] 18.2/93.0M ...^......
  */
 
-#include "smi/text/format.h"
 #include "smi/live/draw.h"
+#include "smi/text/format.h"
 
 #include <stdio.h>
 #include <string.h>

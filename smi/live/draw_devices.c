@@ -5,9 +5,9 @@
  * is known, so that its bar has one part.
  */
 
-#include "smi/text/format.h"
 #include "smi/live/draw.h"
 #include "smi/live/spark.h"
+#include "smi/text/format.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
  * which says what to press. On narrow screens the lines keep what matters most.
  */
 
-#include "smi/text/format.h"
 #include "smi/live/draw.h"
 #include "smi/sample/problem.h"
+#include "smi/text/format.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * Many devices: one line each, or only a mark each. A row gives up its spark first, then the board, then the bars.
  */
 
-#include "smi/text/format.h"
 #include "smi/live/draw.h"
 #include "smi/live/spark.h"
+#include "smi/text/format.h"
 
 #include <stdio.h>
 

@@ -6,9 +6,9 @@
  */
 
 #include "smi/live/events.h"
-#include "smi/views/amounts.h"
-#include "smi/text/format.h"
 #include "smi/sample/users.h"
+#include "smi/text/format.h"
+#include "smi/views/amounts.h"
 
 #include <errno.h>
 #include <stdarg.h>

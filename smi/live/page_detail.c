@@ -4,11 +4,11 @@
  * Everything that is known of one process: who it is, what it holds where, and its largest buffers.
  */
 
-#include "smi/views/columns.h"
-#include "smi/text/format.h"
 #include "smi/live/pages.h"
-#include "smi/text/table.h"
 #include "smi/sample/users.h"
+#include "smi/text/format.h"
+#include "smi/text/table.h"
+#include "smi/views/columns.h"
 #include "smi/views/views.h"
 
 #include <errno.h>

@@ -2,9 +2,9 @@
 
 /* Buffers and leaks, as tt-smi top and tt-smi leaks write them. */
 
-#include "smi/text/format.h"
 #include "smi/live/draw.h"
 #include "smi/live/pages.h"
+#include "smi/text/format.h"
 #include "smi/views/views.h"
 
 #define BUFFERS_MOST 50000 /* some 6 MB an answer; more every second would burden the server */

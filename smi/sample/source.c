@@ -22,8 +22,7 @@ int source_sample(struct source *source, const struct options *options, struct s
 {
     bool must_connect = source->path && !source->connection;
     int error = must_connect ? tt_alloc_connect(source->path, &source->connection) : 0;
-    int r = snapshot_take(source->connection, source->path, error, options->root,
-                          options_host_parts(options), ret);
+    int r = snapshot_take(source->connection, source->path, error, options->root, options_host_parts(options), ret);
 
     if (r == 0)
         r = details_ask(source->connection, options, ret);
