@@ -53,8 +53,8 @@ void bar_divide(const struct bar *bar, size_t cells, size_t ret[BAR_PARTS_MAX + 
 
         sum = add_saturating(sum, bar->parts[i]);
         end = scale(bar, sum, cells);
-        if (bar->parts[i] > 0 && bar->size > 0 && end == filled && filled < cells)
-            end++;
+        if (bar->parts[i] > 0 && bar->size > 0 && end <= filled && filled < cells)
+            end = filled + 1;
         ret[i] = end > filled ? end - filled : 0;
         filled += ret[i];
     }

@@ -86,13 +86,11 @@ static void add_server(struct items *items, const struct live_model *model)
     } else if (model->error == 0) {
         add(items, PLAIN, 6, "server up %s", format_age(snapshot->uptime).text);
     } else {
-        bool is_old = model->lost_since != 0 && model->now > model->lost_since;
+        uint64_t age = model->lost_since != 0 && model->now > model->lost_since ? model->now - model->lost_since : 0;
 
-        add(items, (struct pen){INK_RED, PEN_BOLD}, 0, "%s%s", is_old ? "as of " : "no server",
-            is_old ? format_age(model->now - model->lost_since).text : "");
-        if (is_old)
-            strcat(items->list[items->count - 1].text, " ago");
-        add(items, (struct pen){INK_RED, 0}, 3, "%s, trying again", problem_reason(model->error));
+        add(items, (struct pen){INK_RED, PEN_BOLD}, 0, "%s%s%s", model->lost_since ? "server gone " : "no server",
+            model->lost_since ? format_age(age).text : "", model->lost_since ? " ago" : "");
+        add(items, (struct pen){INK_RED, 0}, 3, "%s", problem_reason(model->error));
     }
 }
 

@@ -187,11 +187,12 @@ static const char *no_lines(const struct live_model *model, const struct live_vi
 
 static void draw_status(const struct area *area, const struct live_view *view, size_t lines)
 {
-    size_t x = area_print(area, 0, 0, DIM, "%s", view->is_tree ? "tree" : "processes");
+    const char *what = view->is_tree ? "lines" : plural(lines, "process", "processes");
+    bool is_part = lines > view->shown.lines_visible;
+    size_t x = is_part ? area_print(area, 0, 0, DIM, "%s %zu-%zu of %zu", what, view->first + 1,
+                                    view->first + view->shown.lines_visible, lines)
+                       : area_print(area, 0, 0, DIM, "%zu %s", lines, what);
 
-    if (lines > view->shown.lines_visible)
-        x = area_print(area, x, 0, DIM, " %zu-%zu of %zu", view->first + 1, view->first + view->shown.lines_visible,
-                       lines);
     if (view->has_device)
         x = area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  device %s only", device_label(view->device).text);
     if (view->filter_text[0])

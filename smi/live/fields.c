@@ -25,7 +25,7 @@ const struct field_facts fields[FIELDS] = {
     [FIELD_GROWTH] = {"+/MIN", "growth", KIND_GROWTH, 6, 3},
     [FIELD_IDLE] = {"IDLE", "idle", KIND_AGE, 6, 4},
     [FIELD_AGE] = {"AGE", "age", KIND_AGE, 6, 9},
-    [FIELD_COMMAND] = {"COMMAND", "command", KIND_TEXT, 10, 0},
+    [FIELD_COMMAND] = {"COMMAND", "command", KIND_TEXT, 13, 0},
 };
 
 enum field field_by_name(const char *name, size_t length)

@@ -40,11 +40,22 @@ static int write_times(FILE *out, const struct process_row *row, uint64_t now, c
                       format_count(facts->lost).text);
 }
 
+static struct formatted name_user(const struct process_row *row)
+{
+    const char *name = row->has_uid ? user_name(row->facts.uid) : "?";
+    struct formatted text;
+
+    if (name)
+        snprintf(text.text, sizeof(text.text), "%s", name);
+    else
+        snprintf(text.text, sizeof(text.text), "%u", row->facts.uid);
+    return text;
+}
+
 static int write_who(FILE *out, const struct process_row *row, uint64_t now, const struct style *style)
 {
-    const char *user = row->has_uid ? user_name(row->facts.uid) : NULL;
     const char *container = row->seen && row->seen->container ? row->seen->container : NULL;
-    int r = style_line(out, style, TINT_BOLD, "pid %d   user %s   %s%s%s%s", row->facts.pid, user ? user : "?",
+    int r = style_line(out, style, TINT_BOLD, "pid %d   user %s   %s%s%s%s", row->facts.pid, name_user(row).text,
                        tracking_title(row->tracking), row->facts.inexact ? ", inexact" : "",
                        container ? "   container " : "", container ? container : "");
 

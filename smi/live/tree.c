@@ -21,8 +21,8 @@ static struct value add(struct value sum, struct value part)
 {
     struct value result = {part.knowledge, 0};
 
-    if (sum.knowledge == VALUE_UNKNOWN && part.knowledge == VALUE_UNKNOWN)
-        return sum;
+    if (sum.knowledge < VALUE_KNOWN && part.knowledge < VALUE_KNOWN)
+        return sum.knowledge == VALUE_UNKNOWN ? sum : part;
     if (sum.knowledge == VALUE_UNKNOWN || part.knowledge == VALUE_UNKNOWN)
         result.knowledge = VALUE_AT_LEAST;
     else if (sum.knowledge > part.knowledge)

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* links: tt_smi_live */
+
+/*
+ * Pictures of the live view, drawn without a terminal: word for word at some sizes (the files in screens/), and at all
+ * sizes that nothing is drawn over anything else. TT_ALLOC_NEW_SCREENS=1 writes the files anew, to be read before they
+ * are committed.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "smi/live/draw.h"
+#include "smi/live/spark.h"
+#include "smi/sample/users.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/test_smi_sample.h"
+
+static const struct filter all = {.region = -1};
+
+/* A model of the sample, with a history that rises, has a gap, and falls, and with processes that were seen before. */
+struct scene {
+    struct snapshot snapshot;
+    struct history history;
+    struct growth growth;
+    struct events events;
+    struct live_model model;
+    struct live_view view;
+};
+
+static void fill_history(struct history *history)
+{
+    uint64_t now = SAMPLE_TIME / SECOND;
+
+    history_advance(history, now);
+    for (uint64_t ago = 0; ago < 600; ago++) {
+        uint64_t bytes = ago < 300 ? 9 * GIB - ago * 20 * MIB : (ago - 300) * 30 * MIB;
+
+        if (ago > 400 && ago < 450)
+            continue;
+        assert_int_equal(history_set(history, 0, TT_ALLOC_POOL_DRAM, now - ago, bytes), 0);
+        assert_int_equal(history_set(history, 0, TT_ALLOC_POOL_L1, now - ago, ago % 60 * MIB), 0);
+    }
+}
+
+/* The tests held less half a minute ago. */
+static void fill_growth(struct scene *scene)
+{
+    uint64_t now = scene->snapshot.time;
+    struct tt_alloc_usage less[SAMPLE_COUNT(usage_of_tests)];
+    const struct tt_alloc_usage *usage = sample_process_rows[0].facts.usage;
+
+    memcpy(less, usage_of_tests, sizeof(less));
+    less[2].bytes -= 100 * MIB;
+    sample_process_rows[0].facts.usage = less;
+    scene->snapshot.time = now - 30 * SECOND;
+    assert_int_equal(growth_note(&scene->growth, &scene->snapshot), 0);
+    sample_process_rows[0].facts.usage = usage;
+    scene->snapshot.time = now;
+    assert_int_equal(growth_note(&scene->growth, &scene->snapshot), 0);
+}
+
+static void scene_make(struct scene *scene)
+{
+    *scene = (struct scene){.snapshot = sample_make(&all), .view = view_default()};
+    sample_process_rows[0].facts.pid = 51203;
+    fill_history(&scene->history);
+    fill_growth(scene);
+    assert_int_equal(events_note(&scene->events, &scene->snapshot, &all), 0);
+    scene->model = (struct live_model){
+        .snapshot = &scene->snapshot,
+        .filter = &all,
+        .history = &scene->history,
+        .growth = &scene->growth,
+        .events = &scene->events,
+        .now = SAMPLE_TIME,
+        .interval = SECOND,
+    };
+}
+
+static void scene_clear(struct scene *scene)
+{
+    snapshot_clear(&scene->snapshot);
+    history_clear(&scene->history);
+    growth_clear(&scene->growth);
+    events_clear(&scene->events);
+    users_clear();
+}
+
+/* free() it. */
+static char *draw(struct scene *scene, size_t width, size_t height, bool utf8)
+{
+    struct screen screen;
+    char *text;
+
+    assert_int_equal(screen_init(&screen, width, height, utf8), 0);
+    assert_int_equal(draw_frame(&screen, &scene->model, &scene->view), 0);
+    assert_int_equal(screen.overdrawn, 0);
+    text = screen_text(&screen);
+    assert_non_null(text);
+    screen_clear(&screen);
+    return text;
+}
+
+static char *path_of(const char *name)
+{
+    char *path;
+
+    assert_true(asprintf(&path, "%.*s/screens/%s.txt", (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, name) > 0);
+    return path;
+}
+
+static void write_screen(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void check_screen(struct scene *scene, size_t width, size_t height, bool utf8, const char *name)
+{
+    char *text = draw(scene, width, height, utf8), *path = path_of(name), wanted[65536];
+    FILE *file;
+    size_t length;
+
+    if (getenv("TT_ALLOC_NEW_SCREENS"))
+        write_screen(path, text);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    length = fread(wanted, 1, sizeof(wanted) - 1, file);
+    fclose(file);
+    wanted[length] = '\0';
+    assert_string_equal(text, wanted);
+    free(path);
+    free(text);
+}
+
+static void press(struct scene *scene, uint32_t key)
+{
+    view_take(&scene->view, &(struct input){.key = key});
+}
+
+static void golden_sizes(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    check_screen(&scene, 80, 24, true, "table-80x24");
+    check_screen(&scene, 80, 24, false, "table-80x24-ascii");
+    check_screen(&scene, 120, 40, true, "table-120x40");
+    check_screen(&scene, 40, 10, false, "table-40x10-ascii");
+    scene_clear(&scene);
+}
+
+static void golden_views(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    press(&scene, 't');
+    check_screen(&scene, 100, 40, false, "tree-100x40-ascii");
+    press(&scene, 't');
+    press(&scene, GO_HOME);
+    free(draw(&scene, 80, 24, false));
+    press(&scene, ENTER);
+    check_screen(&scene, 80, 24, false, "detail-80x24-ascii");
+    press(&scene, 'l');
+    check_screen(&scene, 80, 24, false, "leaks-80x24-ascii");
+    press(&scene, '?');
+    check_screen(&scene, 80, 50, false, "help-80x50-ascii");
+    press(&scene, ESCAPE);
+    press(&scene, ARROW_LEFT);
+    check_screen(&scene, 80, 24, false, "back-80x24-ascii");
+    scene_clear(&scene);
+}
+
+/* What the server said last stays, dimmed, with its age. */
+static void server_gone(void **state)
+{
+    struct scene scene;
+    struct screen screen;
+
+    (void)state;
+    scene_make(&scene);
+    scene.model.error = -ECONNREFUSED;
+    scene.model.lost_since = SAMPLE_TIME;
+    scene.model.now = SAMPLE_TIME + 12 * SECOND;
+    check_screen(&scene, 80, 24, false, "gone-80x24-ascii");
+    assert_int_equal(screen_init(&screen, 80, 24, false), 0);
+    assert_int_equal(draw_frame(&screen, &scene.model, &scene.view), 0);
+    for (size_t x = 0; x < 80; x++)
+        assert_true(screen_at(&screen, x, 3)->attributes & PEN_DIM);
+    assert_false(screen_at(&screen, 0, 23)->attributes & PEN_DIM); /* the keys work */
+    screen_clear(&screen);
+    scene_clear(&scene);
+}
+
+/* At any size, in any view: nothing over anything, every line as long as the screen at most, no control character. */
+static void every_size(void **state)
+{
+    static const uint32_t views[] = {0, 't', '?', 'l', 'b', ENTER, ARROW_LEFT, 'c', '/', '2', TAB};
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    for (size_t i = 0; i < SAMPLE_COUNT(views); i++) {
+        scene.view = view_default();
+        free(draw(&scene, 80, 24, false));
+        press(&scene, views[i]);
+        for (size_t width = 1; width <= 300; width += width < 130 ? 3 : 20) {
+            for (size_t height = 1; height <= 100; height += height < 30 ? 3 : 20) {
+                char *text = draw(&scene, width, height, width % 2);
+
+                for (const char *at = text; *at; at++)
+                    assert_true(*at == '\n' || (unsigned char)*at >= ' ');
+                free(text);
+            }
+        }
+    }
+    scene_clear(&scene);
+}
+
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return *text == '\0';
+}
+
+static void ascii_only(void **state)
+{
+    static const uint32_t views[] = {0, 't', '?', 'l', ENTER};
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    for (size_t i = 0; i < SAMPLE_COUNT(views); i++) {
+        char *text;
+
+        scene.view = view_default();
+        free(draw(&scene, 80, 24, false));
+        press(&scene, views[i]);
+        text = draw(&scene, 120, 40, false);
+        assert_true(is_ascii(text));
+        free(text);
+    }
+    scene_clear(&scene);
+}
+
+/* ---- The parts ---- */
+
+static void bars(void **state)
+{
+    struct bar bar = {.size = 100, .parts = {50, 25, 0}, .count = 3, .has_peak = true, .peak = 90};
+    size_t cells[BAR_PARTS_MAX + 1];
+
+    (void)state;
+    bar_divide(&bar, 20, cells);
+    assert_true(cells[0] == 10 && cells[1] == 5 && cells[2] == 0 && cells[3] == 5);
+    bar = (struct bar){.size = 1000, .parts = {1, 1, 1}, .count = 3};
+    bar_divide(&bar, 20, cells); /* what holds something is to be seen */
+    assert_true(cells[0] == 1 && cells[1] == 1 && cells[2] == 1 && cells[3] == 17);
+    bar_divide(&bar, 2, cells);
+    assert_true(cells[0] == 1 && cells[1] == 1 && cells[2] == 0 && cells[3] == 0);
+    bar = (struct bar){.size = 10, .parts = {UINT64_MAX, UINT64_MAX, 5}, .count = 3};
+    bar_divide(&bar, 20, cells); /* more than there is */
+    assert_true(cells[0] == 20 && cells[3] == 0);
+    bar = (struct bar){.parts = {5}, .count = 1};
+    bar_divide(&bar, 20, cells); /* of an unknown size */
+    assert_int_equal(cells[3], 20);
+    assert_true(bar_share(&bar) < 0);
+}
+
+static void sparks(void **state)
+{
+    const uint64_t values[] = {SPARK_UNKNOWN, SPARK_UNKNOWN, 0, 0, 1, 50, 100, 20};
+    struct screen screen;
+    struct area area;
+    char *text;
+
+    (void)state;
+    assert_int_equal(spark_level(SPARK_UNKNOWN, 100), SPARK_GAP);
+    assert_int_equal(spark_level(0, 100), 0);
+    assert_int_equal(spark_level(1, 1000), 1);
+    assert_int_equal(spark_level(100, 100), SPARK_LEVELS);
+    assert_int_equal(spark_level(UINT64_MAX - 1, 100), SPARK_LEVELS);
+    assert_int_equal(screen_init(&screen, 8, 1, false), 0);
+    area = screen_area(&screen);
+    spark_draw(&area, 0, 0, 4, values, 8, 100, PLAIN);
+    spark_draw(&area, 4, 0, 4, values, 4, 0, PLAIN);
+    text = screen_text(&screen);
+    assert_string_equal(text, " _~^  __\n");
+    free(text);
+    screen_clear(&screen);
+}
+
+static void histories(void **state)
+{
+    struct history history = {0};
+    uint64_t values[3];
+
+    (void)state;
+    history_advance(&history, 1000);
+    assert_int_equal(history_set(&history, 7, 0, 1000, 5), 0);
+    assert_int_equal(history_set(&history, 7, 0, 1001, 5), 0);  /* is still to come */
+    assert_int_equal(history_set(&history, 7, 99, 1000, 5), 0); /* no such pool is kept */
+    history_advance(&history, 1002);
+    assert_int_equal(history_set(&history, 7, 0, 1002, 9), 0);
+    history_read(&history, 7, 0, 0, 3, values);
+    assert_true(values[0] == 5 && values[1] == HISTORY_UNKNOWN && values[2] == 9);
+    history_read(&history, 8, 0, 0, 3, values);
+    assert_true(values[0] == HISTORY_UNKNOWN && values[2] == HISTORY_UNKNOWN);
+    history_read(&history, 7, 0, HISTORY_LENGTH - 1, 3, values);
+    assert_true(values[2] == HISTORY_UNKNOWN);
+    history_advance(&history, 1002 + HISTORY_LENGTH);
+    history_read(&history, 7, 0, HISTORY_LENGTH - 1, 1, values);
+    assert_true(values[0] == HISTORY_UNKNOWN);
+    history_advance(&history, 500); /* somebody set the clock */
+    assert_int_equal(history_set(&history, 7, 0, 500, 3), 0);
+    history_read(&history, 7, 0, 0, 2, values);
+    assert_true(values[0] == HISTORY_UNKNOWN && values[1] == 3);
+    history_clear(&history);
+}
+
+/* Each end and each peak is told once; a peak when it is over. */
+static void events_once(void **state)
+{
+    struct scene scene;
+    struct tt_alloc_usage usage[SAMPLE_COUNT(usage_of_device_0)];
+    size_t before;
+
+    (void)state;
+    scene_make(&scene);
+    assert_int_equal(scene.events.count, 2);
+    assert_non_null(strstr(scene.events.list[0].text, "pid 49981 (root) exited and left 256M of DRAM on device 1"));
+    before = scene.events.count;
+    assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    assert_int_equal(scene.events.count, before);
+    memcpy(usage, usage_of_device_0, sizeof(usage));
+    sample_device_rows[0].facts.usage = usage;
+    usage[4].bytes = usage[4].peak_bytes = 10000 * MIB; /* still rising */
+    assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    assert_int_equal(scene.events.count, before);
+    usage[4].bytes = 9000 * MIB;
+    assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    assert_int_equal(scene.events.count, before + 1);
+    assert_string_equal(scene.events.list[before].text, "device 0 DRAM peak 9.8G");
+    scene.snapshot.error = -ECONNRESET;
+    assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    assert_string_equal(scene.events.list[before + 1].text, "the server does not answer any more");
+    for (size_t i = 0; i < 2 * EVENTS_MAX; i++) {
+        scene.snapshot.error = scene.snapshot.error ? 0 : -ECONNRESET;
+        assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
+    }
+    assert_int_equal(scene.events.count, EVENTS_MAX);
+    scene_clear(&scene);
+}
+
+static void growths(void **state)
+{
+    struct scene scene;
+    int64_t bytes = 7;
+
+    (void)state;
+    scene_make(&scene);
+    assert_true(growth_get(&scene.growth, &sample_process_rows[0], &bytes));
+    assert_int_equal(bytes, 100 * MIB);
+    assert_false(growth_get(&scene.growth, &sample_process_rows[2], &bytes)); /* of no known PID */
+    assert_int_equal(bytes, 100 * MIB);
+    scene.snapshot.process_count = 0;
+    scene.snapshot.time += SECOND;
+    assert_int_equal(growth_note(&scene.growth, &scene.snapshot), 0);
+    assert_int_equal(scene.growth.count, 0);
+    scene_clear(&scene);
+}
+
+/* Unknown is last, whichever way. */
+static void sorting(void **state)
+{
+    static const enum field sorts[] = {FIELD_DRAM, FIELD_PID, FIELD_COMMAND, FIELD_USER, FIELD_AGE, FIELD_GROWTH};
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    for (size_t i = 0; i < 2 * SAMPLE_COUNT(sorts); i++) {
+        struct lines_wish wish = {.filter = &all, .growth = &scene.growth, .sort = sorts[i / 2], .is_reversed = i % 2};
+        struct lines lines;
+        bool was_unknown = false;
+
+        assert_int_equal(lines_make(&scene.snapshot, &wish, &lines), 0);
+        assert_int_equal(lines.count, 4);
+        for (size_t j = 0; j < lines.count; j++) {
+            bool is_unknown = lines.list[j].values[wish.sort].knowledge == VALUE_UNKNOWN;
+
+            if (fields[wish.sort].kind != KIND_TEXT)
+                assert_false(was_unknown && !is_unknown);
+            was_unknown = is_unknown;
+        }
+        lines_clear(&lines);
+    }
+    scene_clear(&scene);
+}
+
+static int in_utf8(void **state)
+{
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -1;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_sizes), cmocka_unit_test(golden_views), cmocka_unit_test(server_gone),
+        cmocka_unit_test(every_size),   cmocka_unit_test(ascii_only),   cmocka_unit_test(bars),
+        cmocka_unit_test(sparks),       cmocka_unit_test(histories),    cmocka_unit_test(events_once),
+        cmocka_unit_test(growths),      cmocka_unit_test(sorting),
+    };
+
+    return cmocka_run_group_tests(tests, in_utf8, NULL);
+}
