@@ -85,6 +85,8 @@ const struct option_entry option_table[] = {
         GROUP_LOOKS, SHOWN, COMPLETE_WORDS, "auto always never"},
     {OPT_ASCII, "ascii", no_argument, NULL, "no characters beyond ASCII",
         GROUP_LOOKS, ALL, COMPLETE_NOTHING, NULL},
+    {OPT_NO_MOUSE, "no-mouse", no_argument, NULL, "with -w: leave the mouse to the terminal",
+        GROUP_LOOKS, TABLE, COMPLETE_NOTHING, NULL},
     {OPT_SOCKET, "socket", required_argument, "PATH",
         "of the server; else $TT_ALLOC_SOCKET, else " TT_ALLOC_SOCKET_PATH,
         GROUP_SOURCE, ALL, COMPLETE_FILE, NULL},

@@ -34,6 +34,7 @@ enum option_code {
     OPT_ROOT,
     OPT_COLOR,
     OPT_ASCII,
+    OPT_NO_MOUSE,
     OPT_MAX_PEAK,
     OPT_LEAKS,
     OPT_LEAK_EXITCODE,

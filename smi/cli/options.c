@@ -87,6 +87,9 @@ static bool take_flag(struct options *options, int option)
     case OPT_ASCII:
         options->ascii = true;
         return true;
+    case OPT_NO_MOUSE:
+        options->no_mouse = true;
+        return true;
     default:
         return false;
     }

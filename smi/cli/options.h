@@ -64,6 +64,7 @@ struct options {
     bool each;      /* single buffers, not groups */
     enum top_order by;
     bool ascii;
+    bool no_mouse;
     enum when color;
     const char *socket; /* NULL: the default */
     const char *root;   /* of the host's files; NULL: "/" */

@@ -162,7 +162,7 @@ struct hint {
 static const struct hint table_hints[] = {
     {"q", "uit"},           {"?", "help"},       {"/", "filter"}, {"s", "ort"},     {"Enter", " detail"},
     {"t", "ree"},           {"b", "uffers"},     {"l", "eaks"},   {"z", " freeze"}, {"<-", " back"},
-    {"1-9", " one device"}, {"Tab", " devices"}, {"c", "ompact"}, {"r", "everse"},
+    {"1-9", " one device"}, {"Tab", " devices"}, {"c", "ompact"}, {"r", "everse"},  {"F2", " setup"},
 };
 static const struct hint page_hints[] = {{"Esc", " back"}, {"q", "uit"}, {"PgDn", " scroll"}, {"?", "help"}};
 
@@ -192,7 +192,9 @@ static void put_typing(const struct area *area, const struct live_view *view)
 
 void draw_keys(const struct area *area, const struct live_view *view)
 {
-    if (view->is_typing)
+    if (view->message[0])
+        area_put_left(area, 0, 0, area->width, (struct pen){INK_YELLOW, 0}, view->message);
+    else if (view->is_typing)
         put_typing(area, view);
     else if (view->page == PAGE_TABLE)
         put_hints(area, table_hints, sizeof(table_hints) / sizeof(table_hints[0]));

@@ -59,7 +59,7 @@ int draw_frame(struct screen *screen, const struct live_model *model, struct liv
     int r;
 
     view->shown.layout =
-        layout_make(screen->width, screen->height, count_devices(model->snapshot, view), view->fullness);
+        layout_make(screen->width, screen->height, count_devices(model->snapshot, view), view->settings.fullness);
     note_first_devices(model->snapshot, &view->shown);
     header = area_of(&all, &layout->header);
     keys = area_of(&all, &layout->keys);

@@ -15,10 +15,8 @@ typedef int page_writer(FILE *out, const struct live_model *model, const struct 
                         const struct style *style);
 
 static page_writer *const writers[] = {
-    [PAGE_DETAIL] = page_write_detail,
-    [PAGE_BUFFERS] = page_write_buffers,
-    [PAGE_LEAKS] = page_write_leaks,
-    [PAGE_HELP] = page_write_help,
+    [PAGE_DETAIL] = page_write_detail, [PAGE_BUFFERS] = page_write_buffers, [PAGE_LEAKS] = page_write_leaks,
+    [PAGE_HELP] = page_write_help,     [PAGE_SETUP] = page_write_setup,
 };
 
 static size_t count_lines(const char *text)
@@ -34,6 +32,8 @@ static void draw_text(const struct area *area, const char *text, struct live_vie
 {
     view->shown.lines = count_lines(text);
     view->shown.lines_visible = area->height;
+    if (view->page == PAGE_SETUP && area->height > 0) /* the selected line, below the title */
+        view->page_first = view->setup_index + 2 > area->height ? view->setup_index + 2 - area->height : 0;
     if (view->page_first + area->height > view->shown.lines)
         view->page_first = view->shown.lines > area->height ? view->shown.lines - area->height : 0;
     for (size_t line = 0; *text && line < view->page_first + area->height; line++) {

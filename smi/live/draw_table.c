@@ -50,13 +50,14 @@ static bool has_states(const struct lines *lines)
     return false;
 }
 
-static void choose_columns(struct shown *shown, size_t width, const struct lines *lines)
+static void choose_columns(struct live_view *view, size_t width, const struct lines *lines)
 {
+    struct shown *shown = &view->shown;
     bool has[FIELDS];
     size_t x = 0;
 
-    memset(has, true, sizeof(has));
-    has[FIELD_STATE] = has_states(lines);
+    for (enum field field = 0; field < FIELDS; field++)
+        has[field] = !view->settings.is_hidden[field] && (field != FIELD_STATE || has_states(lines));
     while (width_of(has) > width && shed_one(has))
         ;
     shown->heading_count = 0;
@@ -81,9 +82,9 @@ static bool has_column(const struct shown *shown, enum field field)
 
 static bool rises(const struct live_view *view)
 {
-    bool is_usual = fields[view->sort].kind == KIND_TEXT || view->sort == FIELD_PID;
+    bool is_usual = fields[view->settings.sort].kind == KIND_TEXT || view->settings.sort == FIELD_PID;
 
-    return is_usual != view->is_reversed;
+    return is_usual != view->settings.is_reversed;
 }
 
 static void draw_headings(const struct area *area, const struct live_view *view)
@@ -91,7 +92,7 @@ static void draw_headings(const struct area *area, const struct live_view *view)
     for (size_t i = 0; i < view->shown.heading_count; i++) {
         const struct heading *heading = &view->shown.headings[i];
         const struct field_facts *facts = &fields[heading->field];
-        bool is_sorted = heading->field == view->sort;
+        bool is_sorted = heading->field == view->settings.sort;
         char title[24];
 
         snprintf(title, sizeof(title), "%s%s", facts->title, is_sorted ? (rises(view) ? "^" : "v") : "");
@@ -150,7 +151,7 @@ static void draw_command(const struct area *area, const struct heading *heading,
                          const struct live_model *model, const struct live_view *view)
 {
     char text[LINE_TEXT];
-    size_t indent = view->is_tree ? 2 * (size_t)line->key.kind : 0;
+    size_t indent = view->settings.is_tree ? 2 * (size_t)line->key.kind : 0;
 
     if (indent >= heading->width)
         return;
@@ -187,7 +188,7 @@ static const char *no_lines(const struct live_model *model, const struct live_vi
 
 static void draw_status(const struct area *area, const struct live_view *view, size_t lines)
 {
-    const char *what = view->is_tree ? "lines" : plural(lines, "process", "processes");
+    const char *what = view->settings.is_tree ? "lines" : plural(lines, "process", "processes");
     bool is_part = lines > view->shown.lines_visible;
     size_t x = is_part ? area_print(area, 0, 0, DIM, "%s %zu-%zu of %zu", what, view->first + 1,
                                     view->first + view->shown.lines_visible, lines)
@@ -229,16 +230,16 @@ int draw_table(const struct area *area, const struct area *status, const struct 
         .growth = model->growth,
         .passes = expression_matches,
         .userdata = &view->expression,
-        .sort = view->sort,
-        .is_reversed = view->is_reversed,
-        .is_tree = view->is_tree,
+        .sort = view->settings.sort,
+        .is_reversed = view->settings.is_reversed,
+        .is_tree = view->settings.is_tree,
     };
     struct lines lines;
     int r = lines_make(model->snapshot, &wish, &lines);
 
     if (r < 0)
         return r;
-    choose_columns(&view->shown, area->width, &lines);
+    choose_columns(view, area->width, &lines);
     draw_headings(area, view);
     draw_lines(area, &lines, model, view);
     draw_status(status, view, lines.count);

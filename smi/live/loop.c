@@ -43,7 +43,8 @@ struct loop {
     struct events events;
     struct live_model model;
     struct live_view view;
-    int last_signal; /* that ended it */
+    char *settings_path; /* NULL: there is none */
+    int last_signal;     /* that ended it */
 };
 
 static uint64_t wall_clock(void)
@@ -143,6 +144,19 @@ static void on_timer(struct loop *loop)
         ask(loop);
 }
 
+static void save_settings(struct loop *loop)
+{
+    struct live_view *view = &loop->view;
+    int r = loop->settings_path ? settings_save(loop->settings_path, &view->settings) : -ENOENT;
+
+    if (r < 0)
+        snprintf(view->message, sizeof(view->message), "The settings are not saved in %s: %s",
+                 loop->settings_path ? loop->settings_path : "$HOME, which is not set", strerror(-r));
+    else
+        snprintf(view->message, sizeof(view->message), "The settings are saved in %s", loop->settings_path);
+    view->must_save = false;
+}
+
 /* A page with buffers should not have to wait for the next turn. */
 static void on_keys(struct loop *loop)
 {
@@ -154,6 +168,8 @@ static void on_keys(struct loop *loop)
     if (loop->view.must_redraw)
         curses_forget();
     loop->view.must_redraw = false;
+    if (loop->view.must_save)
+        save_settings(loop);
     if (loop->view.page != before && !loop->view.is_frozen)
         ask(loop);
 }
@@ -239,9 +255,14 @@ static int start_timer(uint64_t interval)
 
 static void prepare(struct loop *loop, const struct options *options)
 {
+    struct settings settings = settings_default();
+
     loop->options = options;
     loop->style = terminal_style(options);
-    loop->view = view_default();
+    loop->settings_path = settings_path();
+    if (loop->settings_path)
+        settings_load(loop->settings_path, &settings);
+    loop->view = view_new(&settings);
     loop->model = (struct live_model){
         .snapshot = &loop->snapshot,
         .filter = &options->filter,
@@ -266,7 +287,7 @@ static int open_all(struct loop *loop)
     if (r < 0)
         return -ENOTSUP;
     loop->fds[FROM_SIGNALS].fd = r;
-    r = curses_open(loop->fds[FROM_TTY].fd, loop->style.color, true);
+    r = curses_open(loop->fds[FROM_TTY].fd, loop->style.color, !loop->options->no_mouse);
     if (r == 0)
         r = sampler_new(loop->options, &loop->sampler);
     if (r < 0)
@@ -292,6 +313,7 @@ static void close_all(struct loop *loop)
     history_clear(&loop->history);
     growth_clear(&loop->growth);
     events_clear(&loop->events);
+    free(loop->settings_path);
 }
 
 int live(const struct options *options)

@@ -17,6 +17,8 @@ int page_write_buffers(FILE *out, const struct live_model *model, const struct l
 int page_write_leaks(FILE *out, const struct live_model *model, const struct live_view *view,
                      const struct style *style);
 int page_write_help(FILE *out, const struct live_model *model, const struct live_view *view, const struct style *style);
+int page_write_setup(FILE *out, const struct live_model *model, const struct live_view *view,
+                     const struct style *style);
 
 /* Whether the page needs the buffers of all processes, or of *ret_pid. Where there are very many, none are asked for.
  */

@@ -6,9 +6,9 @@
 
 #include "smi/live/view.h"
 
-struct live_view view_default(void)
+struct live_view view_new(const struct settings *settings)
 {
-    return (struct live_view){.sort = FIELD_DRAM, .has_moved = true};
+    return (struct live_view){.settings = *settings, .has_moved = true};
 }
 
 static void open_page(struct live_view *view, enum page page)
@@ -51,14 +51,14 @@ static void step_sort(struct live_view *view, int step)
 {
     size_t count = view->shown.heading_count, at = 0;
 
-    while (at < count && view->shown.headings[at].field != view->sort)
+    while (at < count && view->shown.headings[at].field != view->settings.sort)
         at++;
     if (count == 0)
         return;
     if (at == count)
         at = 0;
-    view->sort = view->shown.headings[(at + count + (size_t)step) % count].field;
-    view->is_reversed = false;
+    view->settings.sort = view->shown.headings[(at + count + (size_t)step) % count].field;
+    view->settings.is_reversed = false;
 }
 
 static void press_enter(struct live_view *view)
@@ -89,6 +89,9 @@ static bool take_page_key(struct live_view *view, uint32_t key)
     case 'l':
         open_page(view, PAGE_LEAKS);
         return true;
+    case FUNCTION_KEY + 2:
+        open_page(view, PAGE_SETUP);
+        return true;
     case ENTER:
         press_enter(view);
         return true;
@@ -114,14 +117,15 @@ static bool take_look_key(struct live_view *view, uint32_t key)
         step_sort(view, -1);
         return true;
     case 'r':
-        view->is_reversed = !view->is_reversed;
+        view->settings.is_reversed = !view->settings.is_reversed;
         return true;
     case 't':
     case FUNCTION_KEY + 5:
-        view->is_tree = !view->is_tree;
+        view->settings.is_tree = !view->settings.is_tree;
         return true;
     case 'c':
-        view->fullness = view->fullness == FULLNESS_COMPACT ? FULLNESS_AUTO : view->fullness + 1;
+        view->settings.fullness =
+            view->settings.fullness == FULLNESS_COMPACT ? FULLNESS_AUTO : view->settings.fullness + 1;
         return true;
     case 'z':
         view->is_frozen = !view->is_frozen;
@@ -144,6 +148,9 @@ static bool take_end_key(struct live_view *view, uint32_t key)
     case CTRL_L:
         view->must_redraw = true;
         return true;
+    case FUNCTION_KEY + 12:
+        view->must_save = true;
+        return true;
     default:
         return false;
     }
@@ -151,6 +158,7 @@ static bool take_end_key(struct live_view *view, uint32_t key)
 
 void view_take(struct live_view *view, const struct input *input)
 {
+    view->message[0] = '\0';
     if (input->key >= MOUSE_CLICK && input->key <= MOUSE_DOWN) {
         view_click(view, input);
     } else if (view->is_typing) {
@@ -159,6 +167,8 @@ void view_take(struct live_view *view, const struct input *input)
         show_nth_device(view, input->key - '1');
     } else if (input->key == '0') {
         view->has_device = false;
+    } else if (view->page == PAGE_SETUP && view_set_up(view, input->key)) {
+        return;
     } else if (!take_page_key(view, input->key) && !take_look_key(view, input->key) &&
                !take_end_key(view, input->key)) {
         view_move(view, input->key);

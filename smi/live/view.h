@@ -10,6 +10,7 @@
 #include "smi/live/expression.h"
 #include "smi/live/input.h"
 #include "smi/live/layout.h"
+#include "smi/live/settings.h"
 
 enum page {
     PAGE_TABLE,
@@ -17,6 +18,16 @@ enum page {
     PAGE_BUFFERS, /* the largest */
     PAGE_LEAKS,
     PAGE_HELP,
+    PAGE_SETUP,
+};
+
+/* The lines of the setup page; the columns of the table that may be hidden follow. */
+enum setup_item {
+    SETUP_DEVICES,
+    SETUP_SORT,
+    SETUP_ORDER,
+    SETUP_TREE,
+    SETUP_COLUMNS,
 };
 
 enum focus {
@@ -49,9 +60,8 @@ struct shown {
 struct live_view {
     enum page page;
     enum focus focus;
-    enum fullness fullness;
-    enum field sort;
-    bool is_reversed, is_tree, is_frozen;
+    struct settings settings;
+    bool is_frozen;
     bool has_device; /* only this one is shown */
     int32_t device;
     size_t back; /* seconds before now */
@@ -69,12 +79,14 @@ struct live_view {
     struct expression expression;
     const char *problem; /* with what was typed; NULL: none */
 
-    bool must_quit, must_redraw;
+    size_t setup_index;
+    bool must_quit, must_redraw, must_save;
+    char message[160]; /* in the place of the keys, until the next one is pressed */
     struct shown shown;
 };
 
 /* As it is at the start. */
-struct live_view view_default(void);
+struct live_view view_new(const struct settings *settings);
 
 void view_take(struct live_view *view, const struct input *input);
 
@@ -88,6 +100,10 @@ void view_settle_devices(struct live_view *view, size_t devices);
 void view_type(struct live_view *view, const struct input *input);
 void view_begin_typing(struct live_view *view);
 void view_clear_filter(struct live_view *view);
+
+/* Keys of the setup page. Returns whether it was one. */
+bool view_set_up(struct live_view *view, uint32_t key);
+size_t view_setup_count(void);
 
 /* Keys that move something. Returns whether it was one. */
 bool view_move(struct live_view *view, uint32_t key);

@@ -100,8 +100,8 @@ static void click_heading(struct live_view *view, size_t x)
 
         if (x < heading->x || x >= heading->x + heading->width)
             continue;
-        view->is_reversed = view->sort == heading->field && !view->is_reversed;
-        view->sort = heading->field;
+        view->settings.is_reversed = view->settings.sort == heading->field && !view->settings.is_reversed;
+        view->settings.sort = heading->field;
     }
 }
 

@@ -458,6 +458,8 @@ class Ended(SmiTest):
 
 
 class Watch(SmiTest):
+    """What is printed again and again; the full-screen view of terminals that are not dumb has tests of its own."""
+
     def test_pipe(self):
         with subprocess.Popen([TT_SMI, "-w", "-n", "0.1", "--socket", self.server.path], stdout=subprocess.PIPE,
                               text=True, env=environment()) as process:
@@ -487,7 +489,7 @@ class Watch(SmiTest):
     def test_terminal(self):
         serve = self.reporter(SERVE)
         for number in (signal.SIGINT, signal.SIGTERM):
-            screen = self.screen("-w", "-n", "0.1", columns=80)
+            screen = self.screen("-w", "-n", "0.1", columns=80, TERM="dumb")
             screen.wait_for(r"(?s)\033\[H.*\033\[H.*\033\[J")
             for line in screen.lines():
                 self.assertLessEqual(len(line), 80)
@@ -499,13 +501,13 @@ class Watch(SmiTest):
 
     def test_low_terminal_does_not_scroll(self):
         self.reporter(SERVE)
-        screen = self.screen("-w", "-n", "0.1", lines=4)
+        screen = self.screen("-w", "-n", "0.1", lines=4, TERM="dumb")
         frame = screen.wait_for(r"\033\[H[^H]*\033\[J").group()
         self.assertEqual(frame.count("\n"), 3)
 
     def test_resize(self):
         self.reporter(SERVE)
-        screen = self.screen("-w", "-n", "3600", columns=120)
+        screen = self.screen("-w", "-n", "3600", columns=120, TERM="dumb")
         screen.wait_for(r"\033\[J")
         self.assertTrue(any("PCI" in line for line in screen.lines()))
         start = len(screen.text)
@@ -516,7 +518,7 @@ class Watch(SmiTest):
             self.assertLessEqual(len(line), 60)
 
     def test_server_restart(self):
-        screen = self.screen("-w", "-n", "0.1")
+        screen = self.screen("-w", "-n", "0.1", TERM="dumb")
         screen.wait_for(r"server up")
         self.server.kill9()
         screen.wait_for(r"server not reachable, trying again")

@@ -27,6 +27,7 @@
 #include "tests/unit/test_smi_sample.h"
 
 static const struct filter all = {.region = -1};
+static const struct settings usual = {.sort = FIELD_DRAM};
 
 /* A model of the sample, with a history that rises, has a gap, and falls, and with processes that were seen before. */
 struct scene {
@@ -72,7 +73,7 @@ static void fill_growth(struct scene *scene)
 
 static void scene_make(struct scene *scene)
 {
-    *scene = (struct scene){.snapshot = sample_make(&all), .view = view_default()};
+    *scene = (struct scene){.snapshot = sample_make(&all), .view = view_new(&usual)};
     sample_process_rows[0].facts.pid = 51203;
     fill_history(&scene->history);
     fill_growth(scene);
@@ -182,6 +183,8 @@ static void golden_views(void **state)
     check_screen(&scene, 80, 24, false, "leaks-80x24-ascii");
     press(&scene, '?');
     check_screen(&scene, 80, 50, false, "help-80x50-ascii");
+    press(&scene, FUNCTION_KEY + 2);
+    check_screen(&scene, 80, 24, false, "setup-80x24-ascii");
     press(&scene, ESCAPE);
     press(&scene, ARROW_LEFT);
     check_screen(&scene, 80, 24, false, "back-80x24-ascii");
@@ -212,13 +215,13 @@ static void server_gone(void **state)
 /* At any size, in any view: nothing over anything, every line as long as the screen at most, no control character. */
 static void every_size(void **state)
 {
-    static const uint32_t views[] = {0, 't', '?', 'l', 'b', ENTER, ARROW_LEFT, 'c', '/', '2', TAB};
+    static const uint32_t views[] = {0, 't', '?', 'l', 'b', ENTER, TAB, ARROW_LEFT, 'c', '/', '2', FUNCTION_KEY + 2};
     struct scene scene;
 
     (void)state;
     scene_make(&scene);
     for (size_t i = 0; i < SAMPLE_COUNT(views); i++) {
-        scene.view = view_default();
+        scene.view = view_new(&usual);
         free(draw(&scene, 80, 24, false));
         press(&scene, views[i]);
         for (size_t width = 1; width <= 300; width += width < 130 ? 3 : 20) {
@@ -251,7 +254,7 @@ static void ascii_only(void **state)
     for (size_t i = 0; i < SAMPLE_COUNT(views); i++) {
         char *text;
 
-        scene.view = view_default();
+        scene.view = view_new(&usual);
         free(draw(&scene, 80, 24, false));
         press(&scene, views[i]);
         text = draw(&scene, 120, 40, false);

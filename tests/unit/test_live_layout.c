@@ -19,6 +19,8 @@
 
 #define DEVICES_MAX 32
 
+static const struct settings usual = {.sort = FIELD_DRAM};
+
 static size_t bottom(struct box box)
 {
     return box.y + box.height;
@@ -60,7 +62,7 @@ static void check_items(const struct layout *layout)
 /* Walks over all devices with the key; each must be among those that are visible when it is selected. */
 static void check_reach(const struct layout *layout, size_t devices)
 {
-    struct live_view view = view_default();
+    struct live_view view = view_new(&usual);
 
     view.shown.layout = *layout;
     view.shown.devices = devices;

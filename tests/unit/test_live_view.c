@@ -16,12 +16,15 @@
 #include "smi/live/view.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+static const struct settings usual = {.sort = FIELD_DRAM};
 
 /* As if a table of that many processes had been drawn, of which ten are to be seen. */
 static struct live_view shown(size_t lines)
 {
-    struct live_view view = view_default();
+    struct live_view view = view_new(&usual);
 
     view.shown.layout = layout_make(80, 24, 2, FULLNESS_AUTO);
     view.shown.lines = lines;
@@ -96,19 +99,19 @@ static void sorting(void **state)
 
     (void)state;
     press(&view, 's');
-    assert_int_equal(view.sort, FIELD_COMMAND);
+    assert_int_equal(view.settings.sort, FIELD_COMMAND);
     press(&view, '>');
-    assert_int_equal(view.sort, FIELD_PID);
+    assert_int_equal(view.settings.sort, FIELD_PID);
     press(&view, '<');
     press(&view, '<');
-    assert_int_equal(view.sort, FIELD_DRAM);
+    assert_int_equal(view.settings.sort, FIELD_DRAM);
     press(&view, 'r');
-    assert_true(view.is_reversed);
+    assert_true(view.settings.is_reversed);
     press(&view, FUNCTION_KEY + 6);
-    assert_false(view.is_reversed);
-    view.sort = FIELD_AGE; /* its column is not on the screen any more */
+    assert_false(view.settings.is_reversed);
+    view.settings.sort = FIELD_AGE; /* its column is not on the screen any more */
     press(&view, 's');
-    assert_int_equal(view.sort, FIELD_DRAM);
+    assert_int_equal(view.settings.sort, FIELD_DRAM);
 }
 
 static void clicking(void **state)
@@ -118,11 +121,11 @@ static void clicking(void **state)
 
     (void)state;
     view_take(&view, &(struct input){MOUSE_CLICK, 20, y});
-    assert_true(view.sort == FIELD_COMMAND && !view.is_reversed);
+    assert_true(view.settings.sort == FIELD_COMMAND && !view.settings.is_reversed);
     view_take(&view, &(struct input){MOUSE_CLICK, 20, y});
-    assert_true(view.sort == FIELD_COMMAND && view.is_reversed);
+    assert_true(view.settings.sort == FIELD_COMMAND && view.settings.is_reversed);
     view_take(&view, &(struct input){MOUSE_CLICK, 7, y}); /* between two headings */
-    assert_int_equal(view.sort, FIELD_COMMAND);
+    assert_int_equal(view.settings.sort, FIELD_COMMAND);
     view_take(&view, &(struct input){MOUSE_CLICK, 20, y + 3});
     assert_int_equal(view.index, 2);
     view_take(&view, &(struct input){MOUSE_CLICK, 20, y + 9}); /* below the last */
@@ -248,13 +251,13 @@ static void looks(void **state)
 
     (void)state;
     type(&view, "tz");
-    assert_true(view.is_tree && view.is_frozen);
+    assert_true(view.settings.is_tree && view.is_frozen);
     type(&view, "tz");
-    assert_true(!view.is_tree && !view.is_frozen);
+    assert_true(!view.settings.is_tree && !view.is_frozen);
     press(&view, 'c');
-    assert_int_equal(view.fullness, FULLNESS_FULL);
+    assert_int_equal(view.settings.fullness, FULLNESS_FULL);
     type(&view, "cc");
-    assert_int_equal(view.fullness, FULLNESS_AUTO);
+    assert_int_equal(view.settings.fullness, FULLNESS_AUTO);
     press(&view, CTRL_L);
     assert_true(view.must_redraw && !view.must_quit);
     press(&view, 'k'); /* nobody is to be killed */
@@ -286,6 +289,70 @@ static void typing(void **state)
     for (size_t i = 0; i < 3 * FILTER_TEXT_MAX; i++)
         press(&view, 'x');
     assert_int_equal(strlen(view.filter_text), FILTER_TEXT_MAX);
+}
+
+/* ---- Settings ---- */
+
+static void setup_page(void **state)
+{
+    struct live_view view = shown(3);
+
+    (void)state;
+    press(&view, FUNCTION_KEY + 2);
+    assert_int_equal(view.page, PAGE_SETUP);
+    press(&view, ARROW_RIGHT);
+    assert_int_equal(view.settings.fullness, FULLNESS_FULL);
+    press(&view, ARROW_LEFT);
+    press(&view, ARROW_LEFT);
+    assert_int_equal(view.settings.fullness, FULLNESS_COMPACT);
+    press(&view, ARROW_DOWN);
+    press(&view, ARROW_LEFT);
+    assert_int_equal(view.settings.sort, FIELD_STATE);
+    press(&view, ARROW_DOWN);
+    press(&view, ENTER);
+    assert_true(view.settings.is_reversed);
+    for (size_t i = 0; i < 99; i++)
+        press(&view, ARROW_DOWN);
+    press(&view, ' ');
+    assert_true(view.settings.is_hidden[FIELD_AGE] && !view.settings.is_hidden[FIELD_COMMAND]);
+    assert_false(view.must_save);
+    press(&view, FUNCTION_KEY + 12);
+    assert_true(view.must_save);
+    press(&view, FUNCTION_KEY + 2);
+    assert_int_equal(view.page, PAGE_TABLE);
+}
+
+static struct settings parse_settings(const char *text)
+{
+    struct settings settings = settings_default();
+    FILE *in = fmemopen((void *)text, strlen(text), "r");
+
+    assert_non_null(in);
+    settings_parse(in, &settings);
+    fclose(in);
+    return settings;
+}
+
+static void settings_files(void **state)
+{
+    struct settings settings = {.fullness = FULLNESS_COMPACT,
+                                .sort = FIELD_GROWTH,
+                                .is_tree = true,
+                                .is_hidden = {[FIELD_L1_SMALL] = true, [FIELD_AGE] = true}};
+    struct settings usual_ones = settings_default(), read;
+    char text[256] = "";
+    FILE *out = fmemopen(text, sizeof(text), "w");
+
+    (void)state;
+    assert_non_null(out);
+    settings_write(out, &settings);
+    fclose(out);
+    assert_string_equal(text, "[live]\ndevices=compact\nsort=growth\nreverse=no\ntree=yes\nhide=l1_small,age\n");
+    read = parse_settings(text);
+    assert_memory_equal(&read, &settings, sizeof(read));
+    read = parse_settings(
+        "sort=colour\ndevices=7\nreverse=perhaps\n# tree=yes\nhide=pid,command,nonsense,,\nnonsense\n=\n\xff");
+    assert_memory_equal(&read, &usual_ones, sizeof(read));
 }
 
 /* ---- The language of filters ---- */
@@ -379,11 +446,11 @@ static void bad_filters(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quitting),    cmocka_unit_test(stepping_back), cmocka_unit_test(sorting),
-        cmocka_unit_test(clicking),    cmocka_unit_test(scrolling),     cmocka_unit_test(selection_follows),
-        cmocka_unit_test(time_travel), cmocka_unit_test(pages),         cmocka_unit_test(devices),
-        cmocka_unit_test(looks),       cmocka_unit_test(typing),        cmocka_unit_test(filters),
-        cmocka_unit_test(bad_filters),
+        cmocka_unit_test(quitting),       cmocka_unit_test(stepping_back), cmocka_unit_test(sorting),
+        cmocka_unit_test(clicking),       cmocka_unit_test(scrolling),     cmocka_unit_test(selection_follows),
+        cmocka_unit_test(time_travel),    cmocka_unit_test(pages),         cmocka_unit_test(devices),
+        cmocka_unit_test(looks),          cmocka_unit_test(typing),        cmocka_unit_test(setup_page),
+        cmocka_unit_test(settings_files), cmocka_unit_test(filters),       cmocka_unit_test(bad_filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
