@@ -27,6 +27,7 @@ struct bar bar_of_pool(const struct device_row *row, uint32_t pool)
     struct sum sum = sum_pool(row->facts.usage, row->facts.usage_count, pool, &all);
     struct bar bar = {
         .size = pool_capacity(&row->facts.description, pool).bytes,
+        .is_known = sum.used || row->is_complete,
         .has_peak = row->has_peaks && sum.used,
         .peak = sum.peak,
     };
@@ -67,7 +68,7 @@ double bar_share(const struct bar *bar)
 
     for (size_t i = 0; i < bar->count; i++)
         sum = add_saturating(sum, bar->parts[i]);
-    return bar->size == 0 ? -1 : (double)sum / (double)bar->size;
+    return bar->size == 0 || !bar->is_known ? -1 : (double)sum / (double)bar->size;
 }
 
 enum ink bar_ink(double share)
@@ -111,7 +112,7 @@ void bar_draw(const struct area *area, size_t x, size_t y, size_t width, const s
 
     area_put(area, x, y, DIM, "[");
     area_put(area, x + width - 1, y, DIM, "]");
-    if (bar->size == 0) {
+    if (bar->size == 0 || !bar->is_known) {
         area_put(area, x + 1, y, DIM, "?");
         return;
     }

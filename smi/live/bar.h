@@ -10,6 +10,7 @@
 
 struct bar {
     uint64_t size; /* of the pool; 0: not known */
+    bool is_known; /* what is in use */
     uint64_t parts[BAR_PARTS_MAX];
     size_t count;
     bool has_peak;
@@ -23,9 +24,9 @@ struct bar bar_of_pool(const struct device_row *row, uint32_t pool);
  * cell as long as there is room for it. */
 void bar_divide(const struct bar *bar, size_t cells, size_t ret[BAR_PARTS_MAX + 1]);
 
-/* How full it is decides on the colour: the share in use of the whole, or -1 where the size is not known. */
+/* How full it is decides on the colour: the share in use of the whole, or -1 where one of them is not known. */
 double bar_share(const struct bar *bar);
 enum ink bar_ink(double share);
 
-/* In brackets: "[####==---|----]", width is at least 3. Without a size there is a question mark in them. */
+/* In brackets: "[####==---|----]", width is at least 3. What is not known is a question mark in them. */
 void bar_draw(const struct area *area, size_t x, size_t y, size_t width, const struct bar *bar);

@@ -13,19 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct bar bar_at(const struct device_picture *picture, uint32_t pool, bool *ret_known)
+static struct bar bar_at(const struct device_picture *picture, uint32_t pool)
 {
     struct bar bar = {.size = pool_capacity(&picture->row->facts.description, pool).bytes, .count = 1};
 
     history_read(picture->model->history, picture->row->facts.device, pool, picture->back, 1, &bar.parts[0]);
-    *ret_known = bar.parts[0] != HISTORY_UNKNOWN;
-    if (!*ret_known)
+    bar.is_known = bar.parts[0] != HISTORY_UNKNOWN;
+    if (!bar.is_known)
         bar.parts[0] = 0;
     return bar;
 }
 
-static void write_figure(struct pool_picture *pool, struct sum sum, bool is_known, bool is_nominal)
+static void write_figure(struct pool_picture *pool, struct sum sum, bool is_nominal)
 {
+    bool is_known = pool->bar.is_known;
     uint64_t size = pool->bar.size;
     const char *mark = size > 0 && is_nominal ? "*" : "";
     struct formatted used = {"-"};
@@ -48,13 +49,12 @@ struct pool_picture picture_pool(const struct device_picture *picture, uint32_t 
     struct filter all = {.region = -1};
     struct sum sum = sum_pool(row->facts.usage, row->facts.usage_count, pool, &all);
     struct pool_picture result = {.bar = bar_of_pool(row, pool)};
-    bool is_known = sum.used || row->is_complete;
 
     if (picture->back > 0) {
-        result.bar = bar_at(picture, pool, &is_known);
+        result.bar = bar_at(picture, pool);
         sum = (struct sum){.used = true, .bytes = result.bar.parts[0]};
     }
-    write_figure(&result, sum, is_known, row->is_nominal);
+    write_figure(&result, sum, row->is_nominal);
     return result;
 }
 

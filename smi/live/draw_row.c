@@ -12,6 +12,7 @@
 
 #define LABEL_WIDTH 5
 #define BOARD_WIDTH 12
+#define BOARD_MOST 28 /* "n300 chip 0100014511708021" */
 #define SENSORS_WIDTH 9
 #define BAR_LEAST 7
 #define BAR_MOST 30
@@ -30,6 +31,23 @@ static size_t take(size_t *left, size_t wanted)
     return taken;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Of what is left each bar takes a quarter, the board what a long name needs, and the spark the rest. */
+static void grow(struct columns_of_row *columns, size_t left)
+{
+    size_t bar = columns->bar > 0 ? least(left / 4, BAR_MOST - BAR_LEAST) : 0;
+    size_t board = columns->board > 0 ? least(left / 4, BOARD_MOST - BOARD_WIDTH) : 0;
+
+    columns->bar += bar;
+    columns->board += board;
+    if (columns->spark > 0)
+        columns->spark += left - 2 * bar - board;
+}
+
 static struct columns_of_row share_width(size_t width)
 {
     size_t edges = LABEL_WIDTH + 2 * FIGURE_WIDTH, left = width > edges ? width - edges : 0;
@@ -39,14 +57,7 @@ static struct columns_of_row share_width(size_t width)
     columns.board = take(&left, BOARD_WIDTH);
     columns.spark = take(&left, SPARK_LEAST);
     columns.sensors = take(&left, SENSORS_WIDTH);
-    if (columns.bar > 0) {
-        size_t more = left / 4 > BAR_MOST - BAR_LEAST ? BAR_MOST - BAR_LEAST : left / 4;
-
-        columns.bar += more;
-        left -= 2 * more;
-    }
-    if (columns.spark > 0)
-        columns.spark += left;
+    grow(&columns, left);
     return columns;
 }
 
@@ -61,7 +72,10 @@ void draw_row_title(const struct area *area)
     x += columns.board;
     area_put_left(area, x, 0, pool - 1, BOLD, pool_titles[TT_ALLOC_POOL_DRAM]);
     area_put_left(area, x + pool, 0, pool - 1, BOLD, pool_titles[TT_ALLOC_POOL_L1]);
-    x += 2 * pool + columns.sensors;
+    x += 2 * pool;
+    if (columns.sensors > 0)
+        area_put_left(area, x, 0, columns.sensors - 1, BOLD, "TEMP PWR");
+    x += columns.sensors;
     if (columns.spark > 0)
         area_put_left(area, x, 0, columns.spark, BOLD, columns.spark >= 19 ? "DRAM, LAST 15 MIN" : "15 MIN");
 }
@@ -71,9 +85,11 @@ static size_t draw_pool(const struct area *area, size_t x, const struct device_p
 {
     struct pool_picture drawn = picture_pool(picture, pool);
 
+    enum ink ink = bar > 0 ? INK_PLAIN : bar_ink(bar_share(&drawn.bar)); /* somewhere it must be seen */
+
     if (bar > 0)
         bar_draw(area, x, 0, bar - 1, &drawn.bar);
-    area_put_left(area, x + bar, 0, FIGURE_WIDTH - 1, PLAIN, drawn.figure);
+    area_put_left(area, x + bar, 0, FIGURE_WIDTH - 1, (struct pen){ink, 0}, drawn.figure);
     return x + bar + FIGURE_WIDTH;
 }
 
@@ -98,13 +114,13 @@ void draw_row(const struct area *area, const struct device_picture *picture)
 void draw_mark(const struct area *area, const struct device_picture *picture)
 {
     struct pool_picture drawn = picture_pool(picture, TT_ALLOC_POOL_DRAM);
-    double share = drawn.figure[0] == '?' ? -1 : bar_share(&drawn.bar);
+    double share = bar_share(&drawn.bar);
     struct pen pen = {bar_ink(share), share >= 0.95 ? PEN_BOLD : 0};
     int level = share < 0 ? SPARK_GAP : spark_level((uint64_t)(share * 1000), 1000);
 
     area_put_right(area, 0, 0, 4, PLAIN, device_row_label(picture->row).text);
     if (level == SPARK_GAP) {
-        area_put(area, 5, 0, DIM, drawn.figure[0] == '?' ? "?" : "size ?");
+        area_put(area, 5, 0, DIM, drawn.bar.is_known ? "size ?" : "?");
     } else {
         area_fill(area, 5, 0, 1, pen, spark_shape(level, area->screen->utf8));
         area_print(area, 6, 0, pen, "%s%3.0f%%", share >= 0.95 ? "!" : " ", share * 100);

@@ -15,6 +15,8 @@
 static const int yielding[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS};
 
+#define STACK_SIZE 65536 /* of the handler: what has crashed may have used up its own */
+
 #define YIELDING (sizeof(yielding) / sizeof(yielding[0]))
 #define CRASHING (sizeof(crashing) / sizeof(crashing[0]))
 
@@ -22,6 +24,7 @@ static struct {
     int tty;
     struct termios modes;
     sigset_t mask;
+    stack_t stack;
     struct sigaction actions[CRASHING];
 } before;
 
@@ -41,7 +44,9 @@ static void restore_and_crash(int number)
 
 int guard_begin(int tty)
 {
-    struct sigaction action = {.sa_handler = restore_and_crash};
+    static char stack[STACK_SIZE];
+    struct sigaction action = {.sa_handler = restore_and_crash, .sa_flags = SA_ONSTACK};
+    stack_t handlers = {.ss_sp = stack, .ss_size = sizeof(stack)};
     sigset_t mask;
     int fd;
 
@@ -55,6 +60,7 @@ int guard_begin(int tty)
     if (fd < 0)
         return -errno;
     sigprocmask(SIG_BLOCK, &mask, &before.mask);
+    sigaltstack(&handlers, &before.stack);
     for (size_t i = 0; i < CRASHING; i++)
         sigaction(crashing[i], &action, &before.actions[i]);
     return fd;
@@ -64,6 +70,7 @@ void guard_end(int fd)
 {
     for (size_t i = 0; i < CRASHING; i++)
         sigaction(crashing[i], &before.actions[i], NULL);
+    sigaltstack(&before.stack, NULL);
     sigprocmask(SIG_SETMASK, &before.mask, NULL);
     close(fd);
 }

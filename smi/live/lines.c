@@ -192,7 +192,7 @@ static void describe_process(const struct line *line, uint64_t now, bool has_sta
     else if (row->tracking == TRACKING_REPORTING || has_state)
         snprintf(ret, size, "%s%s", row->facts.inexact ? "~ " : "", command);
     else
-        snprintf(ret, size, "%s: %s", tracking_title(row->tracking), command);
+        snprintf(ret, size, "%s (%s)", command, tracking_title(row->tracking));
 }
 
 void line_describe(const struct line *line, uint64_t now, bool has_state, char *ret, size_t size)

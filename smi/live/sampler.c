@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -97,14 +98,30 @@ static void *work(void *userdata)
     return NULL;
 }
 
+/* The thread may outlive what it was given. */
+static int copy_options(const struct options *options, struct options *ret)
+{
+    size_t size = options->filter.device_count * sizeof(*options->filter.devices);
+    int32_t *devices = malloc(size + 1);
+
+    if (!devices)
+        return -ENOMEM;
+    if (size > 0)
+        memcpy(devices, options->filter.devices, size);
+    *ret = *options;
+    ret->filter.devices = devices;
+    return 0;
+}
+
 int sampler_new(const struct options *options, struct sampler **ret)
 {
     struct sampler *sampler = calloc(1, sizeof(*sampler));
     int r;
 
-    if (!sampler)
+    if (!sampler || copy_options(options, &sampler->options) < 0) {
+        free(sampler);
         return -ENOMEM;
-    sampler->options = *options;
+    }
     source_init(&sampler->source, options);
     pthread_mutex_init(&sampler->lock, NULL);
     pthread_cond_init(&sampler->change, NULL);
@@ -116,6 +133,7 @@ int sampler_new(const struct options *options, struct sampler **ret)
     }
     if (sampler->event >= 0)
         close(sampler->event);
+    free(sampler->options.filter.devices);
     free(sampler);
     return -r;
 }
@@ -128,6 +146,7 @@ static void destroy(struct sampler *sampler)
     pthread_mutex_destroy(&sampler->lock);
     pthread_cond_destroy(&sampler->change);
     close(sampler->event);
+    free(sampler->options.filter.devices);
     free(sampler);
 }
 

@@ -24,7 +24,7 @@ struct sampler_wish {
     int32_t pid; /* of whom; 0: all */
 };
 
-/* options must live as long as the sampler. */
+/* The texts of the options must live as long as the process. */
 int sampler_new(const struct options *options, struct sampler **ret);
 
 /* Takes NULL, returns NULL. One that is still waiting for a server is left to the end of the process. */

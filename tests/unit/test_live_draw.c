@@ -286,6 +286,31 @@ static void bars(void **state)
     bar_divide(&bar, 20, cells); /* of an unknown size */
     assert_int_equal(cells[3], 20);
     assert_true(bar_share(&bar) < 0);
+    bar = (struct bar){.size = 100, .is_known = true, .parts = {50}, .count = 1};
+    assert_true(bar_share(&bar) == 0.5);
+}
+
+/* What a device holds that has an untracked process is not known, which must not look like nothing. */
+static void unknown_is_not_empty(void **state)
+{
+    struct scene scene;
+    char *text;
+
+    (void)state;
+    scene_make(&scene);
+    sample_device_rows[1].facts.usage_count = 0;
+    sample_device_rows[1].is_complete = false;
+    for (size_t width = 20; width <= 300; width += 10) {
+        text = draw(&scene, width, 24, false);
+        assert_null(strstr(text, "[--"));
+        assert_non_null(strstr(text, "?/12.0G"));
+        free(text);
+    }
+    scene.view.settings.fullness = FULLNESS_COMPACT;
+    text = draw(&scene, 80, 8, false);
+    assert_non_null(strstr(text, " 1 ?"));
+    free(text);
+    scene_clear(&scene);
 }
 
 static void sparks(void **state)
@@ -429,10 +454,18 @@ static int in_utf8(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_sizes), cmocka_unit_test(golden_views), cmocka_unit_test(server_gone),
-        cmocka_unit_test(every_size),   cmocka_unit_test(ascii_only),   cmocka_unit_test(bars),
-        cmocka_unit_test(sparks),       cmocka_unit_test(histories),    cmocka_unit_test(events_once),
-        cmocka_unit_test(growths),      cmocka_unit_test(sorting),
+        cmocka_unit_test(golden_sizes),
+        cmocka_unit_test(golden_views),
+        cmocka_unit_test(server_gone),
+        cmocka_unit_test(every_size),
+        cmocka_unit_test(ascii_only),
+        cmocka_unit_test(bars),
+        cmocka_unit_test(sparks),
+        cmocka_unit_test(histories),
+        cmocka_unit_test(events_once),
+        cmocka_unit_test(growths),
+        cmocka_unit_test(unknown_is_not_empty),
+        cmocka_unit_test(sorting),
     };
 
     return cmocka_run_group_tests(tests, in_utf8, NULL);
