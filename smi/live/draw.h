@@ -19,12 +19,13 @@ struct device_picture {
     const struct device_row *row;
     size_t back; /* seconds before now */
     bool is_selected;
+    bool has_sensors; /* any of the devices */
 };
 
 void draw_header(const struct area *area, const struct live_model *model, const struct live_view *view);
 void draw_devices(const struct area *area, const struct live_model *model, struct live_view *view);
 void draw_card(const struct area *area, const struct device_picture *picture);
-void draw_row_title(const struct area *area);
+void draw_row_title(const struct area *area, bool has_sensors);
 void draw_row(const struct area *area, const struct device_picture *picture);
 void draw_mark(const struct area *area, const struct device_picture *picture);
 int draw_table(const struct area *area, const struct area *status, const struct live_model *model,

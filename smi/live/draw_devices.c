@@ -118,9 +118,9 @@ static void draw_device(const struct area *area, const struct device_picture *pi
     }
 }
 
-static void draw_title(const struct area *area, const struct layout *layout, size_t hidden)
+static void draw_title(const struct area *area, const struct layout *layout, bool has_sensors, size_t hidden)
 {
-    struct area title = area_part(area, 0, 0, layout->item_width, 1);
+    struct area title;
 
     if (layout->title_height == 0)
         return;
@@ -130,8 +130,17 @@ static void draw_title(const struct area *area, const struct layout *layout, siz
     }
     for (size_t column = 0; column < layout->columns; column++) {
         title = area_part(area, column * (layout->item_width + LAYOUT_GAP), 0, layout->item_width, 1);
-        draw_row_title(&title);
+        draw_row_title(&title, has_sensors);
     }
+}
+
+static bool any_has_sensors(const struct device_row **rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (describe_sensors(rows[i]).text[0])
+            return true;
+    }
+    return false;
 }
 
 /* Those that the filter lets through, of which the view shows some. */
@@ -160,8 +169,9 @@ static void draw_visible(const struct area *area, const struct live_model *model
 {
     const struct layout *layout = &view->shown.layout;
     size_t first = view->device_first_row * layout->columns, visible = layout->visible_rows * layout->columns;
+    bool has_sensors = any_has_sensors(rows, count);
 
-    draw_title(area, layout, count > visible ? count - visible : 0);
+    draw_title(area, layout, has_sensors, count > visible ? count - visible : 0);
     for (size_t place = 0; place < visible && first + place < count; place++) {
         struct box box = layout_item(layout, place);
         struct area item = area_part(area, box.x, box.y, box.width, box.height);
@@ -169,6 +179,7 @@ static void draw_visible(const struct area *area, const struct live_model *model
             .model = model,
             .row = rows[first + place],
             .back = view->back,
+            .has_sensors = has_sensors,
             .is_selected = view->focus == FOCUS_DEVICES && first + place == view->device_index,
         };
 

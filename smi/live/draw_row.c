@@ -48,7 +48,7 @@ static void grow(struct columns_of_row *columns, size_t left)
         columns->spark += left - 2 * bar - board;
 }
 
-static struct columns_of_row share_width(size_t width)
+static struct columns_of_row share_width(size_t width, bool has_sensors)
 {
     size_t edges = LABEL_WIDTH + 2 * FIGURE_WIDTH, left = width > edges ? width - edges : 0;
     struct columns_of_row columns = {0};
@@ -56,14 +56,14 @@ static struct columns_of_row share_width(size_t width)
     columns.bar = take(&left, 2 * BAR_LEAST) / 2;
     columns.board = take(&left, BOARD_WIDTH);
     columns.spark = take(&left, SPARK_LEAST);
-    columns.sensors = take(&left, SENSORS_WIDTH);
+    columns.sensors = has_sensors ? take(&left, SENSORS_WIDTH) : 0;
     grow(&columns, left);
     return columns;
 }
 
-void draw_row_title(const struct area *area)
+void draw_row_title(const struct area *area, bool has_sensors)
 {
-    struct columns_of_row columns = share_width(area->width);
+    struct columns_of_row columns = share_width(area->width, has_sensors);
     size_t x = LABEL_WIDTH, pool = columns.bar + FIGURE_WIDTH;
 
     area_put_right(area, 0, 0, LABEL_WIDTH - 1, BOLD, "DEV");
@@ -95,7 +95,7 @@ static size_t draw_pool(const struct area *area, size_t x, const struct device_p
 
 void draw_row(const struct area *area, const struct device_picture *picture)
 {
-    struct columns_of_row columns = share_width(area->width);
+    struct columns_of_row columns = share_width(area->width, picture->has_sensors);
     size_t x = LABEL_WIDTH;
 
     area_put_right(area, 0, 0, LABEL_WIDTH - 1, BOLD, device_row_label(picture->row).text);

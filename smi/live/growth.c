@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Of each process a few readings of the last minute are kept, at least five seconds apart. The growth is the difference
- * from the oldest of them, for a minute as a whole.
+ * Of each process readings are kept that are at least five seconds apart. The growth is the difference from the
+ * youngest of them that is a minute old, or from the oldest there is.
  */
 
 #include "smi/live/growth.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SECOND UINT64_C(1000000000)
-#define STEP (5 * SECOND)
-#define READINGS 13 /* a minute of steps, and one more at its begin */
+#define STEP (GROWTH_STEP * SECOND)
+#define MINUTE (60 * SECOND)
 
 struct reading_at {
-    uint64_t time, bytes;
+    uint64_t time, bytes[GROWTH_POOLS];
 };
 
 struct growth_track {
     int32_t pid;
-    uint64_t start_time, seen; /* when it was in a sample last */
-    uint64_t bytes;
-    struct reading_at readings[READINGS]; /* the oldest first */
+    uint64_t start_time;
+    struct reading_at last;                      /* of the last sample */
+    struct reading_at readings[GROWTH_READINGS]; /* the oldest first */
     size_t count;
 };
 
@@ -52,20 +53,33 @@ static struct growth_track *add(struct growth *growth, const struct process_row 
     return &growth->tracks[growth->count++];
 }
 
-static void note(struct growth_track *track, uint64_t bytes, uint64_t now)
+static void note(struct growth_track *track, struct reading_at reading)
 {
-    const struct reading_at *last = track->count > 0 ? &track->readings[track->count - 1] : NULL;
+    const struct reading_at *newest = track->count > 0 ? &track->readings[track->count - 1] : NULL;
 
-    track->seen = now;
-    track->bytes = bytes;
-    if (last && now - last->time < STEP)
+    track->last = reading;
+    if (newest && reading.time - newest->time < STEP)
         return;
-    if (track->count == READINGS) {
-        track->count--;
-        for (size_t i = 0; i < track->count; i++)
-            track->readings[i] = track->readings[i + 1];
-    }
-    track->readings[track->count++] = (struct reading_at){now, bytes};
+    if (track->count == GROWTH_READINGS)
+        memmove(track->readings, track->readings + 1, --track->count * sizeof(reading));
+    track->readings[track->count++] = reading;
+}
+
+static struct reading_at read_row(const struct process_row *row, uint64_t now)
+{
+    struct filter all = {.region = -1};
+    struct reading_at reading = {.time = now};
+
+    for (uint32_t pool = 0; pool < GROWTH_POOLS; pool++)
+        reading.bytes[pool] = sum_pool(row->facts.usage, row->facts.usage_count, pool, &all).bytes;
+    return reading;
+}
+
+static bool is_known(const struct process_row *row)
+{
+    struct filter all = {.region = -1};
+
+    return row->is_complete || sum_pool(row->facts.usage, row->facts.usage_count, TT_ALLOC_POOL_DRAM, &all).used;
 }
 
 static void forget_unseen(struct growth *growth, uint64_t now)
@@ -73,7 +87,7 @@ static void forget_unseen(struct growth *growth, uint64_t now)
     size_t kept = 0;
 
     for (size_t i = 0; i < growth->count; i++) {
-        if (growth->tracks[i].seen == now)
+        if (growth->tracks[i].last.time == now)
             growth->tracks[kept++] = growth->tracks[i];
     }
     growth->count = kept;
@@ -81,36 +95,58 @@ static void forget_unseen(struct growth *growth, uint64_t now)
 
 int growth_note(struct growth *growth, const struct snapshot *snapshot)
 {
-    struct filter all = {.region = -1};
-
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct process_row *row = snapshot->processes[i];
-        struct sum sum = sum_pool(row->facts.usage, row->facts.usage_count, TT_ALLOC_POOL_DRAM, &all);
-        struct growth_track *track = find(growth, row);
+        struct growth_track *track;
 
-        if (row->facts.pid == 0 || !(sum.used || row->is_complete))
+        if (row->facts.pid == 0 || !is_known(row))
             continue;
+        track = find(growth, row);
         if (!track)
             track = add(growth, row);
         if (!track)
             return -ENOMEM;
-        note(track, sum.bytes, snapshot->time);
+        note(track, read_row(row, snapshot->time));
     }
     forget_unseen(growth, snapshot->time);
     return 0;
 }
 
+static const struct reading_at *find_base(const struct growth_track *track)
+{
+    size_t base = 0;
+
+    while (base + 1 < track->count && track->last.time - track->readings[base + 1].time >= MINUTE)
+        base++;
+    return track->count > 0 ? &track->readings[base] : NULL;
+}
+
 bool growth_get(const struct growth *growth, const struct process_row *row, int64_t *ret)
 {
     const struct growth_track *track = find(growth, row);
-    double length, difference;
+    const struct reading_at *base = track ? find_base(track) : NULL;
+    uint64_t length = base ? track->last.time - base->time : 0;
+    double difference;
 
-    if (!track || track->count == 0 || track->seen - track->readings[0].time < STEP)
+    if (length < STEP)
         return false;
-    length = (double)(track->seen - track->readings[0].time) / (double)SECOND;
-    difference = (double)track->bytes - (double)track->readings[0].bytes;
-    *ret = (int64_t)(length > 60 ? difference * 60 / length : difference);
+    difference = (double)track->last.bytes[TT_ALLOC_POOL_DRAM] - (double)base->bytes[TT_ALLOC_POOL_DRAM];
+    *ret = (int64_t)(length > MINUTE ? difference * (double)MINUTE / (double)length : difference);
     return true;
+}
+
+void growth_read(const struct growth *growth, const struct process_row *row, uint32_t pool,
+                 uint64_t ret[GROWTH_READINGS])
+{
+    const struct growth_track *track = find(growth, row);
+
+    memset(ret, 0xff, GROWTH_READINGS * sizeof(*ret));
+    for (size_t i = 0; track && i < track->count; i++) {
+        uint64_t ago = (track->last.time - track->readings[i].time) / STEP;
+
+        if (ago < GROWTH_READINGS)
+            ret[GROWTH_READINGS - 1 - ago] = track->readings[i].bytes[pool];
+    }
 }
 
 void growth_clear(struct growth *growth)

@@ -5,6 +5,7 @@
  */
 
 #include "smi/live/pages.h"
+#include "smi/live/spark.h"
 #include "smi/sample/users.h"
 #include "smi/text/format.h"
 #include "smi/text/table.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <wchar.h>
 
 static const struct process_row *find(const struct process_row *const *rows, size_t count, const struct line_key *key)
 {
@@ -114,6 +116,35 @@ static int write_regions(FILE *out, const struct process_row *row, const struct 
     return r;
 }
 
+/* As high as the most of it. */
+static int write_history(FILE *out, const struct live_model *model, const struct process_row *row, uint32_t pool,
+                         const struct style *style)
+{
+    uint64_t values[GROWTH_READINGS], most;
+    wchar_t text[GROWTH_READINGS + 1] = L"";
+
+    growth_read(model->growth, row, pool, values);
+    most = spark_most(values, GROWTH_READINGS);
+    if (most == SPARK_UNKNOWN)
+        return 0;
+    for (size_t i = 0; i < GROWTH_READINGS; i++)
+        text[i] = (wchar_t)spark_shape(spark_level(values[i], most), style->utf8);
+    return style_line(out, style, TINT_NONE, "%-5s%ls max %s", pool_titles[pool], text, format_size(most).text);
+}
+
+static int write_histories(FILE *out, const struct live_model *model, const struct process_row *row,
+                           const struct style *style)
+{
+    int r = 0;
+
+    if (row->tracking == TRACKING_EXITED)
+        return 0;
+    fputs("\nWhat it held in the last 5 minutes, as far as it was seen from here:\n", out);
+    for (uint32_t pool = 0; r == 0 && pool < GROWTH_POOLS; pool++)
+        r = write_history(out, model, row, pool, style);
+    return r;
+}
+
 static int write_buffers(FILE *out, const struct live_model *model, const struct process_row *row,
                          const struct style *style)
 {
@@ -140,5 +171,7 @@ int page_write_detail(FILE *out, const struct live_model *model, const struct li
     r = write_who(out, row, snapshot->time, style);
     if (r == 0)
         r = write_regions(out, row, style);
+    if (r == 0)
+        r = write_histories(out, model, row, style);
     return r == 0 ? write_buffers(out, model, row, style) : r;
 }

@@ -209,7 +209,7 @@ class Screen(LiveTest):
         terminal = self.terminal(lines=40)
         terminal.wait_for(str(child.pid))
         terminal.press("Enter")
-        terminal.wait_for(rf"(?s)^pid {child.pid}   user \S+   reporting.* 0  DRAM +1\.0G.*BYTES +BUFS.*1\.0G ")
+        terminal.wait_for(rf"(?s)^pid {child.pid}   user \S+   reporting.* 0  DRAM +1\.0G.*^DRAM +█+ max 2\.0G.*BYTES +BUFS.*1\.0G ")
         terminal.press("Escape", "b")
         terminal.wait_for(rf"(?s)BYTES +BUFS.*{child.pid}")
         terminal.press("l")

@@ -402,14 +402,25 @@ static void events_once(void **state)
 static void growths(void **state)
 {
     struct scene scene;
+    uint64_t readings[GROWTH_READINGS];
     int64_t bytes = 7;
 
     (void)state;
     scene_make(&scene);
     assert_true(growth_get(&scene.growth, &sample_process_rows[0], &bytes));
     assert_int_equal(bytes, 100 * MIB);
+    growth_read(&scene.growth, &sample_process_rows[0], TT_ALLOC_POOL_DRAM, readings);
+    assert_true(readings[GROWTH_READINGS - 1] == 512 * MIB && readings[GROWTH_READINGS - 7] == 412 * MIB);
+    assert_true(readings[0] == UINT64_MAX && readings[GROWTH_READINGS - 2] == UINT64_MAX);
     assert_false(growth_get(&scene.growth, &sample_process_rows[2], &bytes)); /* of no known PID */
-    assert_int_equal(bytes, 100 * MIB);
+    for (size_t i = 0; i < 100; i++) { /* as much as now for long: no growth in the last minute */
+        scene.snapshot.time += 5 * SECOND;
+        assert_int_equal(growth_note(&scene.growth, &scene.snapshot), 0);
+    }
+    assert_true(growth_get(&scene.growth, &sample_process_rows[0], &bytes));
+    assert_int_equal(bytes, 0);
+    growth_read(&scene.growth, &sample_process_rows[0], TT_ALLOC_POOL_DRAM, readings);
+    assert_int_equal(readings[0], 512 * MIB);
     scene.snapshot.process_count = 0;
     scene.snapshot.time += SECOND;
     assert_int_equal(growth_note(&scene.growth, &scene.snapshot), 0);
