@@ -24,7 +24,7 @@ struct example {
 
 static const struct example examples[] = {
     {VIEW_TABLE, "tt-smi", "who holds how much memory of which device"},
-    {VIEW_TABLE, "tt-smi -w", "the same again every second"},
+    {VIEW_TABLE, "tt-smi -w", "the same as a live view"},
     {VIEW_TABLE, "tt-smi -u -d 0,2", "only what is yours on devices 0 and 2"},
     {VIEW_LEAKS, "tt-smi leaks", "what ended processes left behind"},
     {VIEW_EXITED, "tt-smi exited -u", "your processes that ended, and their peaks"},
@@ -158,7 +158,7 @@ void help_print(FILE *out, enum view verb)
 /* What they are called is often all that was forgotten. */
 static void put_option_names(FILE *out)
 {
-    struct paragraph paragraph = {out, 2, (size_t)fprintf(out, "Options (tt-smi --help explains them):")};
+    struct paragraph paragraph = {out, 2, (size_t)fprintf(out, "Options (more: tt-smi --help):")};
 
     for (size_t i = 0; i < option_count; i++) {
         const struct option_entry *entry = &option_table[i];
