@@ -148,19 +148,18 @@ static bool is_empty(const struct line *line, enum field field)
 }
 
 static void draw_command(const struct area *area, const struct heading *heading, const struct line *line, size_t y,
-                         const struct live_model *model, const struct live_view *view)
+                         const struct live_view *view)
 {
     char text[LINE_TEXT];
     size_t indent = view->settings.is_tree ? 2 * (size_t)line->key.kind : 0;
 
     if (indent >= heading->width)
         return;
-    line_describe(line, model->snapshot->time, has_column(&view->shown, FIELD_STATE), text, sizeof(text));
+    line_describe(line, has_column(&view->shown, FIELD_STATE), text, sizeof(text));
     area_put_left(area, heading->x + indent, y, heading->width - indent, pen_of(line), text);
 }
 
-static void draw_line(const struct area *area, const struct line *line, size_t y, const struct live_model *model,
-                      const struct live_view *view)
+static void draw_line(const struct area *area, const struct line *line, size_t y, const struct live_view *view)
 {
     for (size_t i = 0; i < view->shown.heading_count; i++) {
         const struct heading *heading = &view->shown.headings[i];
@@ -168,7 +167,7 @@ static void draw_line(const struct area *area, const struct line *line, size_t y
         struct formatted room;
 
         if (heading->field == FIELD_COMMAND)
-            draw_command(area, heading, line, y, model, view);
+            draw_command(area, heading, line, y, view);
         else if (!is_empty(line, heading->field))
             (is_text ? area_put_left : area_put_right)(area, heading->x, y, heading->width, pen_of(line),
                                                        text_of(line, heading->field, &room));
@@ -212,7 +211,7 @@ static void draw_lines(const struct area *area, const struct lines *lines, const
     view->shown.first_line_y = area->y + 1;
     view_settle(view, lines, visible);
     for (size_t i = 0; i < visible && view->first + i < lines->count; i++) {
-        draw_line(area, &lines->list[view->first + i], 1 + i, model, view);
+        draw_line(area, &lines->list[view->first + i], 1 + i, view);
         if (view->focus == FOCUS_PROCESSES && view->first + i == view->index)
             area_mark(area, 1 + i, PEN_REVERSE);
     }
@@ -228,6 +227,7 @@ int draw_table(const struct area *area, const struct area *status, const struct 
     struct lines_wish wish = {
         .filter = &filter,
         .growth = model->growth,
+        .now = model->snapshot->time,
         .passes = expression_matches,
         .userdata = &view->expression,
         .sort = view->settings.sort,

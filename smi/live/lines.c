@@ -71,7 +71,7 @@ static void set_values(struct line *line, const struct process_row *row, const s
     if (row->tracking == TRACKING_REPORTING)
         values[FIELD_IDLE] = known(row->facts.idle);
     else if (row->tracking == TRACKING_EXITED)
-        values[FIELD_IDLE] = (struct value){VALUE_UNUSED, 0};
+        values[FIELD_IDLE] = known(wish->now > row->facts.end_time ? wish->now - row->facts.end_time : 0);
     if (is_told || row->facts.start_time != 0)
         values[FIELD_AGE] = known(row->facts.age);
 }
@@ -181,28 +181,27 @@ static const char *skip_directories(const char *command)
     return slash && slash + 1 < command + program ? slash + 1 : command;
 }
 
-static void describe_process(const struct line *line, uint64_t now, bool has_state, char *ret, size_t size)
+static void describe_process(const struct line *line, bool has_state, char *ret, size_t size)
 {
     const struct process_row *row = line->row;
-    uint64_t end = row->facts.end_time;
     const char *command = row->facts.command && row->facts.command[0] ? skip_directories(row->facts.command) : "?";
 
     if (row->tracking == TRACKING_EXITED)
-        snprintf(ret, size, "LEAK, gone %s: %s", format_age(now > end ? now - end : 0).text, command);
+        snprintf(ret, size, "LEAK %s", command);
     else if (row->tracking == TRACKING_REPORTING || has_state)
         snprintf(ret, size, "%s%s", row->facts.inexact ? "~ " : "", command);
     else
         snprintf(ret, size, "%s (%s)", command, tracking_title(row->tracking));
 }
 
-void line_describe(const struct line *line, uint64_t now, bool has_state, char *ret, size_t size)
+void line_describe(const struct line *line, bool has_state, char *ret, size_t size)
 {
     switch (line->key.kind) {
     case LINE_USER:
         snprintf(ret, size, "%s", line->user ? line->user : line->row->has_uid ? "(no name)" : "(not known)");
         break;
     case LINE_PROCESS:
-        describe_process(line, now, has_state, ret, size);
+        describe_process(line, has_state, ret, size);
         break;
     case LINE_DEVICE:
         snprintf(ret, size, "device %s", device_label(line->key.device).text);

@@ -49,6 +49,7 @@ typedef bool line_passes(const struct line *line, const void *userdata);
 struct lines_wish {
     const struct filter *filter; /* decides which figures are summed */
     const struct growth *growth;
+    uint64_t now;        /* ns since 1970 */
     line_passes *passes; /* NULL: all do */
     const void *userdata;
     enum field sort;
@@ -63,7 +64,7 @@ int lines_make(const struct snapshot *snapshot, const struct lines_wish *wish, s
 void lines_clear(struct lines *lines);
 
 /* What it is called in the last column, with all that no column says; as long as it may be. */
-void line_describe(const struct line *line, uint64_t now, bool has_state, char *ret, size_t size);
+void line_describe(const struct line *line, bool has_state, char *ret, size_t size);
 
 /* Whether the process uses or has open the device of that label. */
 bool line_has_device(const struct line *line, const char *label);

@@ -38,7 +38,7 @@ static const char help[] = "KEYS\n"
                            "  Bars: # DRAM or L1, = TRACE or L1_SMALL, % CB (filled, hatched, dotted); | the peak.\n"
                            "  Sparks: the last 15 minutes up to now; a gap where nobody knows.\n"
                            "  +/MIN  growth of the dram pool within the last minute\n"
-                           "  IDLE   since the process allocated or freed something\n";
+                           "  IDLE   since the process allocated or freed something, or ended\n";
 
 int page_write_help(FILE *out, const struct live_model *model, const struct live_view *view, const struct style *style)
 {

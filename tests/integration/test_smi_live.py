@@ -231,7 +231,7 @@ class Screen(LiveTest):
         terminal.wait_for(str(child.pid))
         child.end()
         terminal.wait_for(rf"^[\d:]+ pid {child.pid} \(\S+\) exited and left 2\.0G of DRAM on devices 0,1")
-        terminal.wait_for(rf"^ +{child.pid} .*LEAK, gone \d+s: python")
+        terminal.wait_for(rf"^ +{child.pid} .* \d+s +LEAK python")
         terminal.press("l")
         terminal.wait_for("LEAK SUMMARY")
         self.leave(terminal)
