@@ -33,8 +33,8 @@ static void restore_and_crash(int number)
 {
     static const char sequence[] = "\033[?1000l\033[?1002l\033[?1006l\033[m\033[?25h\033[?1l\033>\033[?1049l\r\n";
 
-    if (write(STDOUT_FILENO, sequence, sizeof(sequence) - 1) > 0)
-        tcsetattr(before.tty, TCSANOW, &before.modes);
+    tcsetattr(before.tty, TCSANOW, &before.modes);
+    (void)!write(STDOUT_FILENO, sequence, sizeof(sequence) - 1); /* a terminal that is gone needs nothing */
     for (size_t i = 0; i < CRASHING; i++) {
         if (crashing[i] == number)
             sigaction(number, &before.actions[i], NULL);
