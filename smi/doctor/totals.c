@@ -39,8 +39,7 @@ static void check_unreadable(const struct host_totals *totals, struct report *re
         report_add(report, FINDING_WARNING, "sudo tt-smi doctor", "denied: %s is another user's and closed to you",
                    totals->path);
     else
-        report_add(report, FINDING_WARNING, "sudo tt-smi doctor", "%s cannot be read: %s", totals->path,
-                   strerror(-totals->error));
+        report_add(report, FINDING_WARNING, NULL, "%s cannot be read: %s", totals->path, strerror(-totals->error));
 }
 
 /* ---- What stands for processes that are gone ---- */

@@ -7,7 +7,8 @@
 
 #include "smi/json/rows.h"
 
-/* What ended processes left on a device in a region. */
+/* What ended processes left on a device in a region. Beside a node there may be a row of the same number that nobody
+ * tied to a chip: what was left there is not known to be the node's. */
 static uint64_t left_bytes(const struct snapshot *snapshot, int32_t device, uint32_t region)
 {
     struct filter on_device = {.devices = &device, .device_count = 1, .region = (int)region};
@@ -36,8 +37,9 @@ static json_t *device_region(const struct device_row *row, uint32_t region, cons
     struct capacity limit = region_capacity(&device->description, region);
     bool carved_out = region == TT_ALLOC_TRACE || region == TT_ALLOC_L1_SMALL;
     uint64_t left = left_bytes(snapshot, device->device, region);
-    json_t *more = json_pack("{s:o, s:o}", "limit_bytes", json_count_if(carved_out && limit.known, limit.bytes),
-                             "leaked_bytes", json_count_if(snapshot_is_told(snapshot), left));
+    json_t *more =
+        json_pack("{s:o, s:o}", "limit_bytes", json_count_if(carved_out && limit.known, limit.bytes), "leaked_bytes",
+                  json_count_if(snapshot_is_told(snapshot) && (row->is_told || left == 0), left));
     json_t *entry = json_pack("{s:s}", "region", regions[region].name);
 
     entry = json_merge(entry, figures(row, sum_region(device->usage, device->usage_count, region, filter)));

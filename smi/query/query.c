@@ -68,8 +68,11 @@ static int add_named(struct query *query, const struct query_fields *known, cons
 /* Blanks around a name are those of a list that was quoted to be readable. */
 static char *trim(char *name)
 {
+    size_t length;
+
     name += strspn(name, " ");
-    name[strcspn(name, " ")] = '\0';
+    for (length = strlen(name); length > 0 && name[length - 1] == ' '; length--)
+        name[length - 1] = '\0';
     return name;
 }
 

@@ -195,7 +195,22 @@ static int open_beside(const char *path, char **ret_name, FILE **ret)
         return -errno;
     fchmod(fd, 0666 & ~mask);
     *ret = fdopen(fd, "w");
-    return *ret ? 0 : -errno;
+    if (!*ret) {
+        int error = -errno;
+
+        close(fd);
+        unlink(*ret_name);
+        return error;
+    }
+    return 0;
+}
+
+/* 0 if all of it was written. */
+static int finish(FILE *out)
+{
+    bool has_failed = ferror(out);
+
+    return fclose(out) != 0 || has_failed ? -EIO : 0;
 }
 
 int run_report_junit(const char *path, const struct run_facts *facts, const struct run_verdict *verdict,
@@ -203,12 +218,13 @@ int run_report_junit(const char *path, const struct run_facts *facts, const stru
 {
     FILE *out = NULL;
     char *name = NULL;
-    int r = open_beside(path, &name, &out);
+    int finished, r = open_beside(path, &name, &out);
 
     if (r == 0)
         r = put_document(out, facts, verdict, duration);
-    if (out && (ferror(out) | fclose(out)) && r == 0)
-        r = -EIO;
+    finished = out ? finish(out) : 0;
+    if (r == 0)
+        r = finished;
     if (r == 0 && rename(name, path) < 0)
         r = -errno;
     if (r < 0 && out)

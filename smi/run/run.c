@@ -15,12 +15,14 @@
 #include "smi/text/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,12 +57,15 @@ static int check_junit(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL;
     char *directory = !slash ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    struct stat status;
     int r = 0;
 
     if (!directory)
         return -ENOMEM;
-    if (path && access(directory, W_OK) < 0)
+    if (path && faccessat(AT_FDCWD, directory, W_OK, AT_EACCESS) < 0)
         r = refuse("cannot write %s: %s", path, strerror(errno));
+    else if (path && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        r = refuse("cannot write %s: %s", path, strerror(EISDIR));
     free(directory);
     return r;
 }

@@ -35,11 +35,14 @@ __attribute__((format(printf, 2, 3))) static char *compose(bool utf8, const char
 char *run_words_leak(const struct run_leak *leak, bool utf8)
 {
     const struct tt_alloc_process *facts = &leak->process->facts;
+    char pid[16] = "?";
 
-    return compose(utf8, "%s%s %s, %s %s, device %s, pid %d, %s%s", facts->inexact ? "at most " : "",
+    if (facts->pid > 0)
+        snprintf(pid, sizeof(pid), "%d", facts->pid);
+    return compose(utf8, "%s%s %s, %s %s, device %s, pid %s, %s%s", facts->inexact ? "at most " : "",
                    format_count(leak->buffers).text, plural(leak->buffers, "buffer", "buffers"),
-                   format_size(leak->bytes).text, regions[leak->region].title, device_label(leak->device).text,
-                   facts->pid, facts->command, leak->process->has_ended ? "" : " (still live)");
+                   format_size(leak->bytes).text, regions[leak->region].title, device_label(leak->device).text, pid,
+                   facts->command, leak->process->has_ended ? "" : " (still live)");
 }
 
 char *run_words_limit(const struct run_verdict *verdict, const struct run_options *options, unsigned pool)

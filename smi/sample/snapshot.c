@@ -182,6 +182,8 @@ static void read_host(const char *root, unsigned parts, struct snapshot *snapsho
         snapshot->time = snapshot->host.time;
     if (snapshot->host.name[0])
         memcpy(snapshot->name, snapshot->host.name, sizeof(snapshot->name));
+    else if (root)
+        strcpy(snapshot->name, "?");
     else
         gethostname(snapshot->name, sizeof(snapshot->name) - 1);
 }

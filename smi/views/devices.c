@@ -128,13 +128,21 @@ static void set_figure(struct table *table, size_t column, struct cell_size live
         table_set(table, column, TINT_NONE, "%s%s", format_cell(live).text, size_expected ? "/?" : "");
 }
 
+/* To the nearest, away from zero where two are. */
+static int64_t round_to(int64_t value, int64_t unit)
+{
+    int64_t rest = value % unit;
+
+    return value / unit + (2 * rest >= unit) - (2 * rest <= -unit);
+}
+
 static void set_reading(struct table *table, size_t column, const struct host_number *reading, int64_t unit,
                         const char *suffix)
 {
     if (!reading || reading->error != 0)
         table_set(table, column, TINT_NONE, "?");
     else
-        table_set(table, column, TINT_NONE, "%" PRId64 "%s", (reading->value + unit / 2) / unit, suffix);
+        table_set(table, column, TINT_NONE, "%" PRId64 "%s", round_to(reading->value, unit), suffix);
 }
 
 static void set_cell(struct table *table, size_t column, struct meaning meaning, const struct device_row *row,

@@ -229,6 +229,7 @@ os.wait()
             self.assertRegex(self.err, rf"^tt-smi: {rules}:{line}: .*\n$")
         self.assertEqual(self.run_command(touch, "--suppressions", self.place / "none"), 2)
         self.assertEqual(self.run_command(touch, "--junit", self.place / "none" / "j.xml"), 2)
+        self.assertEqual(self.run_command(touch, "--junit", self.place), 2)
         self.assertEqual(self.run_command(touch, "--root", self.place / "none"), 2)
         self.assertFalse(mark.exists())
 

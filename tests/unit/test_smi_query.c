@@ -240,6 +240,8 @@ static void test_unknown(void **state)
     assert_int_equal(query_check(&(struct options){.query_processes = "pid,command"}), 0);
     check_refused((struct options){.query_devices = "device,dram_usd_bytes"},
                   "tt-smi: unknown field 'dram_usd_bytes', did you mean dram_used_bytes?   tt-smi --help-fields\n");
+    check_refused((struct options){.query_devices = "device node"}, /* a forgotten comma */
+                  "tt-smi: unknown field 'device node'   tt-smi --help-fields lists the fields\n");
     check_refused((struct options){.query_devices = "pid"},
                   "tt-smi: unknown field 'pid'   tt-smi --help-fields lists the fields\n");
     check_refused((struct options){.query_devices = "device,"},
