@@ -117,6 +117,8 @@ static int say_totals_unread(struct remarks *remarks)
     if (r == 0 && unread > 0)
         r = remark(remarks, TINT_YELLOW, "tt-smi doctor", "! %zu of %zu memory totals of tt-metal cannot be read.",
                    unread, host->totals_count);
+    if (r == 0 && host->totals_error != 0 && host->totals_error != -ENOENT)
+        r = remark(remarks, TINT_YELLOW, "tt-smi doctor", "! Some memory totals of tt-metal could not be looked for.");
     return r;
 }
 
