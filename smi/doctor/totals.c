@@ -181,7 +181,7 @@ static void check_directories(int error, struct report *report)
                    "a /dev/shm holds more files than are looked at: some totals may be missing");
     else if (error != 0 && error != -ENOENT)
         report_add(report, FINDING_WARNING, "ls -ld /dev/shm",
-                   "a /dev/shm, the host's or a container's, cannot be looked into: %s", strerror(-error));
+                   "/dev/shm cannot be read, the host's or a container's: %s", strerror(-error));
 }
 
 void check_totals(const struct doctor_facts *facts, struct report *report)
