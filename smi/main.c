@@ -5,6 +5,8 @@
 #include "smi/cli/completion.h"
 #include "smi/cli/help.h"
 #include "smi/cli/options.h"
+#include "smi/demo/client.h"
+#include "smi/demo/demo.h"
 #include "smi/live/live.h"
 #include "smi/query/query.h"
 #include "smi/run/run.h"
@@ -146,17 +148,11 @@ static int watch_or_live(const struct options *options)
     return r == -ENOTSUP ? watch(options) : r;
 }
 
-static int run(const struct options *options)
+static int show_view(const struct options *options)
 {
     struct snapshot snapshot = {0};
     int r;
 
-    if (options->action != ACTION_SHOW)
-        return explain(options);
-    if (query_check(options) < 0)
-        return EXIT_USAGE;
-    if (options->view == VIEW_RUN)
-        return run_gate(options);
     if (options->watch)
         return watch_or_live(options);
     r = sample(options, &snapshot);
@@ -167,11 +163,44 @@ static int run(const struct options *options)
     return r;
 }
 
+/* What the story is about comes behind the table, and is no failure. */
+static int show_demo(const struct options *options)
+{
+    struct demo demo;
+    struct options shown;
+    int code;
+
+    if (demo_start(options, &demo) < 0)
+        return EXIT_USAGE;
+    shown = demo_options(options, &demo);
+    code = show_view(&shown);
+    for (const enum view *more = demo_more_views(options); code == EXIT_FINE && *more != VIEW_TABLE; more++) {
+        shown.view = *more;
+        putchar('\n');
+        show_view(&shown);
+    }
+    demo_stop(&demo);
+    return code;
+}
+
+static int run(const struct options *options)
+{
+    if (options->action != ACTION_SHOW)
+        return explain(options);
+    if (query_check(options) < 0)
+        return EXIT_USAGE;
+    if (options->view == VIEW_RUN)
+        return run_gate(options);
+    return options->is_demo ? show_demo(options) : show_view(options);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     int code;
 
+    if (client_is_wanted())
+        return client_run();
     setlocale(LC_CTYPE, "");
     if (options_parse(argc, argv, &options) < 0)
         return EXIT_USAGE;

@@ -31,6 +31,7 @@ static const struct example examples[] = {
     {VIEW_TOP, "tt-smi top -d 0 --region dram", "what fills the DRAM of device 0"},
     {VIEW_DOCTOR, "tt-smi doctor", "what is wrong, and what to do about it"},
     {VIEW_TABLE, "tt-smi --json | jq .processes", "data for programs"},
+    {VIEW_TABLE, "tt-smi --demo leak -w", "a made-up leak, live, without hardware"},
     {VIEW_RUN, "tt-smi run -- pytest tests", "fail where tests leave buffers behind"},
 };
 

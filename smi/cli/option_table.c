@@ -92,6 +92,8 @@ const struct option_entry option_table[] = {
         GROUP_SOURCE, ALL, COMPLETE_FILE, NULL},
     {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR; no server is asked then, unless with --socket",
         GROUP_SOURCE, ALL, COMPLETE_DIRECTORY, NULL},
+    {OPT_DEMO, "demo", required_argument, "STORY", "without hardware: what made-up applications report to a server of their own; leak, crash, multi or galaxy",
+        GROUP_SOURCE, LISTS, COMPLETE_WORDS, "leak crash multi galaxy"},
     {OPT_SHORT_HELP, NULL, no_argument, NULL, "the help on one screen",
         GROUP_HELP, ALL, COMPLETE_NOTHING, NULL},
     {OPT_HELP, "help", no_argument, "[VERB]", "all options, or those of one verb",

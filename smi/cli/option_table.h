@@ -32,6 +32,7 @@ enum option_code {
     OPT_STRICT,
     OPT_SOCKET,
     OPT_ROOT,
+    OPT_DEMO,
     OPT_COLOR,
     OPT_ASCII,
     OPT_NO_MOUSE,

@@ -158,6 +158,9 @@ static int take_value(struct options *options, int option, char **argv)
         return value_format(options, optarg);
     case OPT_COLOR:
         return value_word(option, optarg, &options->color);
+    case OPT_DEMO:
+        options->is_demo = true;
+        return value_word(option, optarg, &options->story);
     case OPT_COMPLETION:
         options->action = ACTION_COMPLETION;
         return value_word(option, optarg, &options->shell);
@@ -270,6 +273,14 @@ static int check_user(struct command_line *line)
     return value_user(&line->options.filter, line->user);
 }
 
+static int check_demo(const struct options *options)
+{
+    if (options->is_demo && (options->socket || options->root))
+        return refuse("--demo has a server and devices of its own: leave out %s",
+                      options->socket ? "--socket" : "--root");
+    return 0;
+}
+
 /* What no option alone can tell. */
 static int check(struct command_line *line)
 {
@@ -279,6 +290,8 @@ static int check(struct command_line *line)
         r = check_verb(line);
     if (r == 0)
         r = check_query(&line->options);
+    if (r == 0)
+        r = check_demo(&line->options);
     return r == 0 ? check_user(line) : r;
 }
 

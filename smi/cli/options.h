@@ -68,7 +68,9 @@ struct options {
     enum when color;
     const char *socket; /* NULL: the default */
     const char *root;   /* of the host's files; NULL: "/" */
-    enum shell shell;   /* of ACTION_COMPLETION */
+    bool is_demo;
+    unsigned story;   /* of the demo: enum story_number */
+    enum shell shell; /* of ACTION_COMPLETION */
     struct filter filter;
     struct run_options run; /* of VIEW_RUN */
 };

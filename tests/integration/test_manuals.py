@@ -21,7 +21,7 @@ NAME = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 OPTION_ALONE = re.compile(r"(-\w, )?--?[\w-]+")  # without a value
 VALUES = {"SEC": "1", "MS": "500", "DEV[,DEV...]": "0", "PID": "1", "R": "dram", "N": "1", "ORDER": "size",
           "FIELDS": "pid", "FORMAT": "csv", "WHEN": "never", "PATH": "/nonexistent", "DIR": "/", "SHELL": "zsh", "POOL=SIZE": "dram=10G", "CLASS": "any", "CODE": "99", "FILE": "/dev/null",
-          "SYSTEM": "github"}
+          "SYSTEM": "github", "STORY": "leak"}
 
 
 def output(*command):
