@@ -69,10 +69,14 @@ static int wait_until_known(uint64_t live)
     return r;
 }
 
+/* The server must know what was loaded before the beats begin: what it is told late, it is told as a sum, without the
+ * peaks on the way. */
 static int play_to_the_point(struct client *client)
 {
     int r = script_load(&client->script);
 
+    if (r == 0 && client->pace != PACE_SLOW)
+        r = wait_until_known(client->script.live);
     for (unsigned beat = 0; r == 0 && beat < client->script.role->beats; beat++) {
         if (client->pace == PACE_SLOW)
             pause_for(BEAT_MS);

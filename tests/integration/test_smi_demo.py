@@ -15,7 +15,6 @@ from harness import wait_until
 
 TT_SMI = harness.BIN / "tt-smi"
 STORIES = ("leak", "crash", "multi", "galaxy")
-VARYING = re.compile(r"(^|_)(pid|time|age|idle|serial|uptime|host|name|socket|path|root|clock|lifetime|ago)(_|$)|seconds|_at$|_s$")
 
 
 def children(pid):
@@ -121,8 +120,6 @@ class Stories(DemoTest):
 
 
 class Figures(DemoTest):
-    COLUMNS = "device,dram.bytes"
-
     def test_are_the_same_each_time(self):
         for story in STORIES:
             first, second = (self.fixed(self.demo(story)) for _ in range(2))
@@ -137,9 +134,10 @@ class Figures(DemoTest):
         return re.sub(r" +", " ", body)
 
     def test_stand_still(self):
-        """Nobody goes on while what was asked for is shown, however long that takes: the figures are exact."""
-        queries = {self.demo("multi", "--query-devices", "all", "--format", "csv,nounits") for _ in range(2)}
-        self.assertEqual(len({re.sub(r"\d+\.\d+", "", query) for query in queries}), 1)
+        """Nobody goes on while what was asked for is shown: figures are the same to the byte."""
+        fields = "device,asic_id,dram_used_bytes,dram_peak_bytes,l1_used_bytes,l1_peak_bytes,cb_used_bytes"
+        queries = {self.demo("multi", "--query-devices", fields) for _ in range(3)}
+        self.assertEqual(len(queries), 1)
 
 
 class Options(DemoTest):
@@ -178,7 +176,9 @@ class Ends(DemoTest):
         process = self.start(*words, "-w", "-n", "0.1")
         frames = 0
         while frames < 2:
-            frames += process.stdout.readline().startswith("tt-smi ")
+            line = process.stdout.readline()
+            self.assertTrue(line, "the watching ended")
+            frames += line.startswith("tt-smi ")
         everybody = family(process.pid)
         self.assertGreater(len(everybody), 3)  # keeper, server, director and an application
         process.send_signal(number)
@@ -211,12 +211,14 @@ class Ends(DemoTest):
 
     def test_goes_on(self):
         """On a live screen the server of the story grows."""
-        process = self.start("leak", "-w", "-n", "0.1", "--query-processes", "pid,buffers,cmdline")
-        counts = set()
-        while len(counts) < 3:
-            match = re.match(r"\d+,\s*(\d+),.*serve\.py", process.stdout.readline())
-            counts |= {int(match.group(1))} if match else set()
-        self.assertEqual(min(counts), 770)
+        process = self.start("leak", "-w", "-n", "0.1", "--query-processes", "buffers,command")
+        counts = []
+        while len(set(counts)) < 3:
+            line = process.stdout.readline()
+            self.assertTrue(line, "the watching ended")
+            match = re.match(r"(\d+), *serve\.py", line)
+            counts += [int(match.group(1))] if match else []
+        self.assertGreater(counts[-1], counts[0])
 
 
 if __name__ == "__main__":
