@@ -109,8 +109,9 @@ const enum view *demo_more_views(const struct options *options)
         [STORY_CRASH] = {VIEW_EXITED, VIEW_LEAKS},
     };
     static const enum view none = VIEW_TABLE;
+    bool is_all = options->watch || options_want_data(options) || options->view != VIEW_TABLE;
 
-    return options_want_data(options) || options->view != VIEW_TABLE ? &none : views[options->story];
+    return is_all ? &none : views[options->story];
 }
 
 void demo_stop(struct demo *demo)

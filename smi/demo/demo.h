@@ -22,7 +22,7 @@ int demo_start(const struct options *options, struct demo *ret);
 /* The options by which the demo's server is asked instead of this host's, and nothing of this host is shown. */
 struct options demo_options(const struct options *options, const struct demo *demo);
 
-/* What is worth showing behind the table that was asked for: up to a VIEW_TABLE. */
+/* What is worth showing behind what was asked for: up to a VIEW_TABLE. */
 const enum view *demo_more_views(const struct options *options);
 
 void demo_stop(struct demo *demo);

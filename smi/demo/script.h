@@ -9,8 +9,6 @@
 
 #include "smi/demo/story.h"
 
-#include <stdbool.h>
-
 struct script_buffer;
 
 struct script {

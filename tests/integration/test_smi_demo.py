@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """tt-smi --demo: that each story shows what it promises, the same each time, and that nothing of it stays behind."""
 
+import contextlib
+import fcntl
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 import harness
@@ -201,6 +207,28 @@ class Ends(DemoTest):
         process.stdout.close()
         process.stdout = None
         self.assertEqual(process.wait(harness.PATIENCE), -signal.SIGPIPE)
+
+    def test_by_a_key(self):
+        """On a terminal; the table is not printed behind the live view."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        process = subprocess.Popen([TT_SMI, "--demo", "leak", "-w"], stdin=theirs, stdout=theirs, stderr=theirs,
+                                   env={**self.environment, "TERM": "xterm"})
+        self.addCleanup(os.close, ours)
+        self.addCleanup(self.end, process)
+        os.close(theirs)
+        self.read_until(ours, b"(demo)")
+        os.write(ours, b"q")
+        with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more
+            self.read_until(ours, b"LEAK SUMMARY")
+            self.fail("more was shown")
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+
+    def read_until(self, terminal, text):
+        screen = b""
+        while text not in screen:
+            self.assertTrue(select.select([terminal], [], [], harness.PATIENCE)[0], f"no {text} on {screen}")
+            screen += os.read(terminal, 65536)
 
     def test_before_the_point(self):
         """In all likelihood; whatever has begun by then must end."""
