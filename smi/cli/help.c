@@ -31,7 +31,6 @@ static const struct example examples[] = {
     {VIEW_TOP, "tt-smi top -d 0 --region dram", "what fills the DRAM of device 0"},
     {VIEW_DOCTOR, "tt-smi doctor", "what is wrong, and what to do about it"},
     {VIEW_TABLE, "tt-smi --json | jq .processes", "data for programs"},
-    {VIEW_TABLE, "tt-smi --demo leak -w", "a made-up leak, live, without hardware"},
     {VIEW_RUN, "tt-smi run -- pytest tests", "fail where tests leave buffers behind"},
 };
 
@@ -204,7 +203,7 @@ void help_print_short(FILE *out)
 {
     fputs("usage: tt-smi [VERB] [OPTION...]\n\n", out);
     put_examples(out, VIEW_TABLE);
-    fputs("\nVerbs (tt-smi --help VERB tells more):", out);
+    fputs("Verbs (tt-smi --help VERB tells more):", out);
     for (int view = VIEW_TABLE + 1; view < VIEWS; view++)
         fprintf(out, " %s", verb_table[view].name);
     fputc('\n', out);
