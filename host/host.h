@@ -94,6 +94,7 @@ struct host_device {
 struct host_process {
     int32_t pid;
     int error; /* -ESRCH: it is gone, and only pid means something */
+    bool has_uid; /* else uid tells nothing */
     uint32_t uid;
     uint64_t start_time;    /* ns since 1970; 0 not known */
     int32_t inner_pid;      /* its number in its own PID namespace; pid where that is ours */

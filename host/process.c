@@ -2,7 +2,8 @@
 
 /*
  * Facts of single processes. Each file of /proc/PID may be missing or closed to us without the others being so; only
- * without "stat" there is no process. Command names and arguments are whatever the process wants them to be.
+ * without "stat", or where "status" vanishes meanwhile, there is no process. Command names and arguments are whatever
+ * the process wants them to be.
  */
 
 #include "host/process.h"
@@ -93,20 +94,28 @@ static int32_t last_number(const char *text, int32_t otherwise)
     return number;
 }
 
-static void read_status(const struct directory *directory, struct host_process *process)
+static void parse_status(const char *text, struct host_process *process)
 {
-    char *text;
-    const char *uid, *numbers;
+    const char *uid = find_field(text, "Uid"), *numbers = find_field(text, "NSpid");
 
-    if (directory_read(directory, "status", SMALL_MAX, &text, NULL) < 0)
-        return;
-    uid = find_field(text, "Uid");
-    numbers = find_field(text, "NSpid");
-    if (uid)
-        process->uid = (uint32_t)strtoul(uid, NULL, 10);
+    process->has_uid = uid && sscanf(uid, "%" SCNu32, &process->uid) == 1;
     if (numbers)
         process->inner_pid = last_number(numbers, process->pid);
+}
+
+/* In /proc it is missing only once its process is. A tree need not have been given one. */
+static int read_status(const struct directory *directory, struct host_process *process)
+{
+    char *text;
+    int error = directory_read(directory, "status", SMALL_MAX, &text, NULL);
+
+    if (error == -ESRCH || (error == -ENOENT && directory->root->is_live))
+        return -ESRCH;
+    if (error < 0)
+        return 0;
+    parse_status(text, process);
     free(text);
+    return 0;
 }
 
 /* Arguments stand apart by zeros, and a process that gives itself a title leaves many of them. */
@@ -175,7 +184,7 @@ static void read_identity(const struct directory *directory, uint64_t boot_time,
     *ret = (struct host_process){.pid = pid, .inner_pid = pid};
     ret->error = read_stat(directory, boot_time, ret);
     if (ret->error == 0)
-        read_status(directory, ret);
+        ret->error = read_status(directory, ret);
 }
 
 void host_process_read_identity(const struct host_root *root, uint64_t boot_time, int32_t pid, struct host_process *ret)

@@ -87,7 +87,7 @@ static struct process_row seen_row(int32_t pid, const struct host_process *seen,
 
     if (!seen || seen->error != 0)
         return row;
-    row.has_uid = true;
+    row.has_uid = seen->has_uid;
     row.facts.uid = seen->uid;
     row.facts.start_time = seen->start_time;
     row.facts.age = seen->start_time && now > seen->start_time ? now - seen->start_time : 0;

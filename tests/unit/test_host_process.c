@@ -112,6 +112,43 @@ static void test_what_is_missing(void **state)
     tree_close(&tree);
 }
 
+/* Nobody is root because we could not read who he is. A tree need not have the file; in /proc it goes with its process.
+ */
+static void test_a_status_that_is_not_to_be_had(void **state)
+{
+    struct tree tree = tree_open();
+    struct host_root root = open_tree(&tree);
+    struct host_process process;
+
+    (void)state;
+    tree_add_process(&tree, &(struct tree_process){.pid = 5, .comm = "x", .uid = 0});
+    process = read_process(&tree, 5);
+    assert_true(process.has_uid);
+    host_process_done(&process);
+    tree_write(&tree, "proc/5/status", "Name:\tx\n");
+    process = read_process(&tree, 5);
+    assert_false(process.has_uid);
+    host_process_done(&process);
+    tree_link(&tree, "proc/5/status", "!EACCES");
+    process = read_process(&tree, 5);
+    assert_int_equal(process.error, 0);
+    assert_false(process.has_uid);
+    host_process_done(&process);
+    tree_link(&tree, "proc/5/status", "!ESRCH");
+    assert_int_equal(read_process(&tree, 5).error, -ESRCH);
+
+    tree_remove(&tree, "proc/5/status");
+    process = read_process(&tree, 5);
+    assert_int_equal(process.error, 0);
+    assert_false(process.has_uid);
+    host_process_done(&process);
+    root.is_live = true;
+    host_process_read_identity(&root, 0, 5, &process);
+    assert_int_equal(process.error, -ESRCH);
+    host_root_close(&root);
+    tree_close(&tree);
+}
+
 /* Nothing that waits for somebody is read, no link leads out, and a link may stand for an error. */
 static void test_what_stands_in_the_place_of_files(void **state)
 {
@@ -378,12 +415,19 @@ static void test_a_real_pid_namespace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_facts_in_a_tree),       FIXTURE(test_hostile_names),
-        FIXTURE(test_what_is_missing),       FIXTURE(test_long_and_odd_commands),
-        FIXTURE(test_who_has_ended_is_gone), FIXTURE(test_containers),
-        FIXTURE(test_no_cgroup_in_it),       FIXTURE(test_each_process_once),
-        FIXTURE(test_ten_thousand_holders),  FIXTURE(test_a_real_child),
-        FIXTURE(test_a_real_pid_namespace),  FIXTURE(test_what_stands_in_the_place_of_files),
+        FIXTURE(test_facts_in_a_tree),
+        FIXTURE(test_hostile_names),
+        FIXTURE(test_what_is_missing),
+        FIXTURE(test_long_and_odd_commands),
+        FIXTURE(test_who_has_ended_is_gone),
+        FIXTURE(test_containers),
+        FIXTURE(test_no_cgroup_in_it),
+        FIXTURE(test_each_process_once),
+        FIXTURE(test_ten_thousand_holders),
+        FIXTURE(test_a_real_child),
+        FIXTURE(test_a_real_pid_namespace),
+        FIXTURE(test_what_stands_in_the_place_of_files),
+        FIXTURE(test_a_status_that_is_not_to_be_had),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

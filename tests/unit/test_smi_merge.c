@@ -107,7 +107,7 @@ static struct host_process *add_seen(struct scene *scene, int32_t pid)
     struct host_process *process = &scene->seen[scene->host.process_count++];
 
     *process = (struct host_process){
-        .pid = pid, .inner_pid = pid, .uid = 1000, .start_time = NOW - 5 * SECOND, .comm = "python3"};
+        .pid = pid, .inner_pid = pid, .has_uid = true, .uid = 1000, .start_time = NOW - 5 * SECOND, .comm = "python3"};
     return process;
 }
 
@@ -529,7 +529,7 @@ static void test_holdings(void **state)
     scene_free(scene);
 }
 
-/* A holder of which /proc does not tell, and one that is gone. */
+/* A holder of which /proc does not tell, one that is gone, and one of which it does not tell whose it is. */
 static void test_processes_that_are_not_seen(void **state)
 {
     struct scene *scene = scene_new();
@@ -540,8 +540,10 @@ static void test_processes_that_are_not_seen(void **state)
     add_holder(scene->nodes, 100);
     add_holder(scene->nodes, 101);
     add_holder(scene->nodes, 102);
+    add_holder(scene->nodes, 103);
     *add_seen(scene, 101) = (struct host_process){.pid = 101, .error = -ESRCH};
     add_seen(scene, 102)->command = NULL;
+    *add_seen(scene, 103) = (struct host_process){.pid = 103, .comm = "python3"};
     merged = merge(scene);
     for (int32_t pid = 100; pid < 102; pid++) {
         assert_false(process_of(merged, pid)->has_uid);
@@ -550,6 +552,8 @@ static void test_processes_that_are_not_seen(void **state)
     assert_true(process_of(merged, 102)->has_uid);
     assert_string_equal(process_of(merged, 102)->facts.command, "python3");
     assert_int_equal(process_of(merged, 102)->facts.age, 5 * SECOND);
+    assert_false(process_of(merged, 103)->has_uid);
+    assert_string_equal(process_of(merged, 103)->facts.command, "python3");
     scene_free(scene);
 }
 
