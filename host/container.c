@@ -117,8 +117,7 @@ static char *name_pod(const char *path, struct part part)
     char text[ID_DIGITS + 2] = "", *name = NULL;
     size_t length = 0, digits = 0;
 
-    if (!strstr(path, "kubepods"))
-        return NULL;
+    (void)path; /* it is a pod's, or this is not asked */
     for (size_t i = 0; i + 3 <= slice.length; i++)
         if (memcmp(slice.text + i, "pod", 3) == 0 && (i == 0 || slice.text[i - 1] == '-'))
             uid = slice.text + i + 3;
@@ -135,8 +134,9 @@ static char *name_pod(const char *path, struct part part)
 static char *name_container(const char *path)
 {
     char *(*const namers[])(const char *, struct part) = {name_pod, name_engine, name_lxc};
+    size_t first = strstr(path, "kubepods") ? 0 : 1; /* no pod elsewhere */
 
-    for (size_t i = 0; i < sizeof(namers) / sizeof(namers[0]); i++)
+    for (size_t i = first; i < sizeof(namers) / sizeof(namers[0]); i++)
         for (struct part part = last_part(path); part.length > 0; part = part_before(path, part)) {
             char *name = namers[i](path, part);
 

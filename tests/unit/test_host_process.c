@@ -267,6 +267,27 @@ static void test_containers(void **state)
     }
 }
 
+/* Were it looked over once for each of its parts, this would take many seconds. */
+static void test_a_cgroup_of_many_parts(void **state)
+{
+    enum { PARTS = 1 << 17 };
+    char *text = malloc(2 * PARTS + 4), *cgroup, *container;
+    uint64_t before = clock_read(CLOCK_PROCESS_CPUTIME_ID);
+
+    (void)state;
+    assert_non_null(text);
+    memcpy(text, "0::", 3);
+    for (size_t i = 0; i < PARTS; i++)
+        memcpy(text + 3 + 2 * i, "/a", 2);
+    text[2 * PARTS + 3] = '\0';
+    assert_int_equal(host_container_find(text, &cgroup, &container), 0);
+    assert_string_equal(cgroup, text + 3);
+    assert_null(container);
+    assert_true(clock_read(CLOCK_PROCESS_CPUTIME_ID) - before < SECOND);
+    free(cgroup);
+    free(text);
+}
+
 static void test_no_cgroup_in_it(void **state)
 {
     static const char *const texts[] = {"", "\n\n", "x", "4:memory", "garbage\n"};
@@ -415,19 +436,13 @@ static void test_a_real_pid_namespace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_facts_in_a_tree),
-        FIXTURE(test_hostile_names),
-        FIXTURE(test_what_is_missing),
-        FIXTURE(test_long_and_odd_commands),
-        FIXTURE(test_who_has_ended_is_gone),
-        FIXTURE(test_containers),
-        FIXTURE(test_no_cgroup_in_it),
-        FIXTURE(test_each_process_once),
-        FIXTURE(test_ten_thousand_holders),
-        FIXTURE(test_a_real_child),
-        FIXTURE(test_a_real_pid_namespace),
-        FIXTURE(test_what_stands_in_the_place_of_files),
-        FIXTURE(test_a_status_that_is_not_to_be_had),
+        FIXTURE(test_facts_in_a_tree),        FIXTURE(test_hostile_names),
+        FIXTURE(test_what_is_missing),        FIXTURE(test_long_and_odd_commands),
+        FIXTURE(test_who_has_ended_is_gone),  FIXTURE(test_containers),
+        FIXTURE(test_no_cgroup_in_it),        FIXTURE(test_each_process_once),
+        FIXTURE(test_ten_thousand_holders),   FIXTURE(test_a_real_child),
+        FIXTURE(test_a_real_pid_namespace),   FIXTURE(test_what_stands_in_the_place_of_files),
+        FIXTURE(test_a_cgroup_of_many_parts), FIXTURE(test_a_status_that_is_not_to_be_had),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
