@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Symbolic links are not followed here: a tree has them in the place of files that cannot be read, and then the path is
- * walked after all.
+ * Only the kernel's own directories are trusted to hold nothing but files. In a tree, which may be anybody's and have
+ * device nodes in it, the path is walked and what is found is looked at first. Symbolic links are not followed here: to
+ * one of the kernel's the path is walked as well.
  */
 
 #include "host/directory.h"
@@ -47,6 +48,8 @@ static int open_file(const struct directory *directory, const char *file, int *r
     assert(!strchr(file, '/')); /* a link on the way would be followed out of the tree */
     if (directory->fd < 0)
         return directory->fd;
+    if (!directory->root->is_live)
+        return host_root_open_at(directory->root, ret, "%s/%s", directory->path, file);
     fd = openat(directory->fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return errno == ELOOP ? host_root_open_at(directory->root, ret, "%s/%s", directory->path, file) : -errno;

@@ -5,7 +5,7 @@
  * A directory in which many small files are read. A file is opened by its name in it, and not found and looked at
  * first as everything else is: a path that is walked for every value would make up most of what a picture of a large
  * host costs. So it is only for directories in which nobody but the kernel makes files, those of sysfs and of
- * processes.
+ * processes. In a tree anybody may have made them, and there it is done as everywhere.
  */
 
 #include "host/root.h"

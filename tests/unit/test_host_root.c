@@ -11,8 +11,10 @@
 #include <errno.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
+#include "host/directory.h"
 #include "host/root.h"
 
 static struct host_root open_root(const struct tree *tree)
@@ -289,6 +291,51 @@ static void test_what_is_no_file_is_not_opened(void **state)
     place_close(&place);
 }
 
+/* The same of what is read by its name in a directory. */
+static void test_what_is_no_file_in_a_directory_is_not_opened(void **state)
+{
+    struct place place = place_open();
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    char path[128], events[512], line[8], *text;
+    struct directory directory;
+
+    (void)state;
+    tree_make_fifo(&place.tree, "special/fifo");
+    snprintf(path, sizeof(path), "%s/special", place.tree.path);
+    directory = directory_open(&place.root, "special");
+    assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+
+    assert_int_equal(directory_read(&directory, "fifo", 16, &text, NULL), -EINVAL);
+    assert_int_equal(directory_read_line(&directory, "fifo", line, sizeof(line)), -EINVAL);
+    assert_int_equal(read(watch, events, sizeof(events)), -1);
+    assert_int_equal(errno, EAGAIN);
+    directory_close(&directory);
+    close(watch);
+    place_close(&place);
+}
+
+static void test_a_device_node_in_a_directory(void **state)
+{
+    struct place place = place_open();
+    struct directory directory;
+    char path[128], *text;
+    int made;
+
+    (void)state;
+    tree_mkdir(&place.tree, "special");
+    snprintf(path, sizeof(path), "%s/special/zero", place.tree.path);
+    made = mknod(path, S_IFCHR | 0600, makedev(1, 5));
+    if (made < 0) {
+        print_message("device nodes cannot be made here: %s\n", strerror(errno));
+        place_close(&place);
+        skip();
+    }
+    directory = directory_open(&place.root, "special");
+    assert_int_equal(directory_read(&directory, "zero", 16, &text, NULL), -EINVAL);
+    directory_close(&directory);
+    place_close(&place);
+}
+
 static void test_opening_files_and_directories(void **state)
 {
     struct place place = place_open();
@@ -391,6 +438,8 @@ int main(void)
         FIXTURE(test_links_stay_inside),
         FIXTURE(test_reading_links),
         FIXTURE(test_what_is_no_file_is_not_opened),
+        FIXTURE(test_what_is_no_file_in_a_directory_is_not_opened),
+        FIXTURE(test_a_device_node_in_a_directory),
         FIXTURE(test_opening_files_and_directories),
         FIXTURE(test_finding_directories),
         FIXTURE(test_names_are_sorted_as_people_count),
