@@ -93,7 +93,7 @@ struct host_device {
 
 struct host_process {
     int32_t pid;
-    int error; /* -ESRCH: it is gone, and only pid means something */
+    int error;    /* -ESRCH: it is gone, and only pid means something */
     bool has_uid; /* else uid tells nothing */
     uint32_t uid;
     uint64_t start_time;    /* ns since 1970; 0 not known */
@@ -127,7 +127,7 @@ enum host_slot_state {
     HOST_SLOT_LIVE,       /* its process exists, and is the one that wrote it */
     HOST_SLOT_GONE,       /* no such process: what it says is phantom */
     HOST_SLOT_REUSED,     /* another process has its PID now: phantom as well */
-    HOST_SLOT_UNVERIFIED, /* it may live: of a PID namespace that we cannot look into, or two may be it */
+    HOST_SLOT_UNVERIFIED, /* it may live: where we cannot look, or two may be it, or it is not for the file to say */
 };
 
 struct host_slot {

@@ -8,6 +8,8 @@
  *
  * A program may give itself another name after it wrote the slot (servers of models do). So one that has a device open
  * is believed without the name: the times alone tell it from a later process of that number.
+ *
+ * None of this is proof where the file is neither root's nor of who runs the process: then the slot is not verified.
  */
 
 #include "host/slots.h"
@@ -24,6 +26,7 @@ struct question {
     const struct host *host;
     struct host_census *census;
     const struct host_shm *shm;
+    uid_t owner; /* of the file */
     const struct host_slot *slot;
 };
 
@@ -62,6 +65,14 @@ static bool can_have_written(const struct question *question, const struct host_
            (has_its_name(process, slot) || holds_a_device(question->host, process->pid));
 }
 
+/* Anybody can make a file of that name and write the number of another's process into it. In a tree the owners are
+ * those who copied it, and tell nothing. */
+static bool owner_may_speak_for(const struct question *question, const struct host_process *process)
+{
+    return !question->census->root->is_live || question->owner == 0 ||
+           (process->has_uid && question->owner == process->uid);
+}
+
 /* 1: it is, 0: it is not, or why that is not known. In our own namespace everybody is taken to see the host's. */
 static int sees_directory(const struct question *question, struct host_resident *resident)
 {
@@ -85,6 +96,8 @@ static void weigh(const struct question *question, struct host_resident *residen
     sees = sees_directory(question, resident);
     if (sees < 0 || (sees == 1 && process->error < 0)) {
         evidence->is_unsure |= can_be || process->error < 0;
+    } else if (sees == 1 && can_be && !owner_may_speak_for(question, process)) {
+        evidence->is_unsure = true;
     } else if (sees == 1 && can_be) {
         evidence->writers++;
         evidence->writer_pid = process->pid;
@@ -99,7 +112,7 @@ static bool is_plainly_live(const struct question *question)
     const struct host_process *process = host_find_process(question->host, question->slot->inner_pid);
 
     return question->shm->through_pid == 0 && process && process->error == 0 && process->inner_pid == process->pid &&
-           can_have_written(question, process);
+           can_have_written(question, process) && owner_may_speak_for(question, process);
 }
 
 static int gather(const struct question *question, struct evidence *evidence)
@@ -169,11 +182,12 @@ static void sum_up(struct host_totals *totals)
     totals->state = totals->references > 0 && !is_live ? HOST_TOTALS_STALE : HOST_TOTALS_OK;
 }
 
-int host_slots_check(const struct host *host, struct host_census *census, const struct host_shm *shm,
+int host_slots_check(const struct host *host, struct host_census *census, const struct host_shm *shm, uid_t owner,
                      struct host_totals *totals)
 {
     for (size_t i = 0; i < totals->slot_count; i++) {
-        struct question question = {.host = host, .census = census, .shm = shm, .slot = &totals->slots[i]};
+        struct question question = {
+            .host = host, .census = census, .shm = shm, .owner = owner, .slot = &totals->slots[i]};
         int error = check_slot(&question, &totals->slots[i]);
 
         if (error < 0)

@@ -25,7 +25,7 @@ static int check_all(const struct host_root *root, const struct host *host, stru
         struct host_found *found = &finds->files[i];
 
         if (found->totals.state == HOST_TOTALS_OK)
-            error = host_slots_check(host, &census, &finds->shms[found->shm], &found->totals);
+            error = host_slots_check(host, &census, &finds->shms[found->shm], found->owner, &found->totals);
     }
     host_census_done(&census);
     return error;

@@ -88,6 +88,7 @@ static int read_file(const struct host_finds *finds, int fd, struct host_found *
         return 0;
     found->device = status.st_dev;
     found->inode = status.st_ino;
+    found->owner = status.st_uid;
     error = read_at_rest(fd, data, &size);
     return error < 0 ? error : host_totals_parse(data, size, &found->totals);
 }

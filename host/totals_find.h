@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "host/host.h"
 #include "host/root.h"
@@ -18,6 +19,7 @@
 struct host_found {
     struct host_totals totals;
     size_t shm; /* the index of its directory */
+    uid_t owner;
     dev_t device;
     ino_t inode;
 };

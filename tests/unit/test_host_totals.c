@@ -15,11 +15,13 @@
 #include <sys/sysmacros.h>
 
 #include "host/process.h"
+#include "host/slots.h"
 #include "host/totals.h"
 #include "host/totals_find.h"
 #include "tests/unit/totals_fixture.h"
 
 #define PARTS (HOST_IDENTITY | HOST_HOLDERS | HOST_TOTALS)
+#define STRANGER 70001
 #define AT(seconds) ((TREE_BOOT + (seconds)) * SECOND) /* since the tree's boot */
 
 /* A host with one device that the processes hold. */
@@ -483,13 +485,50 @@ static void test_a_busy_writer(void **state)
 }
 
 /* In its PID namespace, with just that number; it lives as long as the namespace. */
-static void spawn(pid_t number)
+static void spawn(pid_t number, uid_t uid)
 {
     struct clone_args args = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&number, .set_tid_size = 1};
+    int ready[2];
+    char byte;
 
-    if (syscall(SYS_clone3, &args, sizeof(args)) == 0)
+    if (pipe(ready) < 0)
+        _exit(1);
+    if (syscall(SYS_clone3, &args, sizeof(args)) == 0) {
+        if (setuid(uid) < 0)
+            _exit(1);
+        close(ready[1]);
         for (;;)
             pause();
+    }
+    close(ready[1]);
+    (void)!read(ready[0], &byte, 1); /* until it is who it is to be */
+    close(ready[0]);
+}
+
+/* A file in which the container's first process, root's, and another of somebody else's say that they hold something.
+ */
+static void make_file_of(const char *path, uid_t owner)
+{
+    struct region region = region_make(3);
+    uint64_t now = clock_read(CLOCK_REALTIME);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    region_set_slot(&region, 0, 1, "inner", 100, now + SECOND);
+    region_set_slot(&region, 1, 51, "inner", 200, now + SECOND);
+    if (write(fd, region.bytes, sizeof(region.bytes)) < 0 || fchown(fd, owner, owner) < 0)
+        _exit(1);
+    close(fd);
+}
+
+static void make_files_of_owners(void *context)
+{
+    (void)context;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("shm", "/dev/shm", "tmpfs", 0, NULL) < 0)
+        _exit(1);
+    spawn(51, STRANGER);
+    make_file_of("/dev/shm/tt_device_5_memory", 0);
+    make_file_of("/dev/shm/tt_device_6_memory", STRANGER);
+    make_file_of("/dev/shm/tt_device_7_memory", STRANGER + 1);
 }
 
 static void make_container(void *context)
@@ -506,7 +545,7 @@ static void make_container(void *context)
     if (dead == 0)
         _exit(0);
     waitpid(dead, &status, 0);
-    spawn(50);
+    spawn(50, 0);
     region_set_held(&region, 1000);
     region_set_slot(&region, 0, getpid(), "inner", 100, now + SECOND);
     region_set_slot(&region, 1, dead, "inner", 200, now + SECOND);
@@ -591,6 +630,56 @@ static void test_a_real_container(void **state)
     alive_stop(&child);
 }
 
+/* Anybody may make a file and write another's number into it, but root's word counts, and that of the process itself.
+ */
+static void test_whose_word_counts(void **state)
+{
+    static const enum host_slot_state expected[3][2] = {
+        {HOST_SLOT_LIVE, HOST_SLOT_LIVE},             /* the file is root's */
+        {HOST_SLOT_UNVERIFIED, HOST_SLOT_LIVE},       /* the second's */
+        {HOST_SLOT_UNVERIFIED, HOST_SLOT_UNVERIFIED}, /* somebody else's */
+    };
+    struct alive child = start_container(make_files_of_owners);
+    struct host host = read_real_host(child.pid);
+
+    (void)state;
+    for (uint64_t i = 0; i < 3; i++) {
+        const struct host_totals *totals = find_totals(&host, 5 + i, child.pid);
+
+        for (size_t j = 0; j < 2; j++)
+            assert_int_equal(totals->slots[j].state, expected[i][j]);
+        assert_bytes(totals->live[HOST_DRAM], 300); /* it may be true */
+    }
+    host_clear(&host);
+    alive_stop(&child);
+}
+
+/* Nor in the host's own directory, where most have the number that we know. */
+static void test_whose_word_counts_on_the_host(void **state)
+{
+    struct alive child = alive_start(&(struct alive_plan){.comm = "inner"});
+    struct host_process process = {
+        .pid = child.pid, .inner_pid = child.pid, .has_uid = true, .uid = getuid(), .comm = "inner"};
+    struct host host = {.processes = &process, .process_count = 1};
+    struct host_slot slot = {.inner_pid = child.pid, .comm = "inner"};
+    struct host_totals totals = {.slots = &slot, .slot_count = 1};
+    struct host_root root;
+    struct host_census census = {.root = &root};
+    struct host_shm shm = {.root = &root};
+
+    (void)state;
+    assert_int_equal(host_root_open(NULL, &root), 0);
+    assert_int_equal(host_slots_check(&host, &census, &shm, STRANGER, &totals), 0);
+    assert_int_equal(slot.state, HOST_SLOT_UNVERIFIED);
+    assert_int_equal(host_slots_check(&host, &census, &shm, 0, &totals), 0);
+    assert_int_equal(slot.state, HOST_SLOT_LIVE);
+    assert_int_equal(host_slots_check(&host, &census, &shm, getuid(), &totals), 0);
+    assert_int_equal(slot.state, HOST_SLOT_LIVE);
+    host_census_done(&census);
+    host_root_close(&root);
+    alive_stop(&child);
+}
+
 /* It might be one whose files never answer. */
 static void test_only_a_tmpfs_is_looked_into(void **state)
 {
@@ -647,6 +736,8 @@ int main(void)
         FIXTURE(test_a_container_cannot_lead_out),
         FIXTURE(test_a_busy_writer),
         FIXTURE(test_a_real_container),
+        FIXTURE(test_whose_word_counts),
+        FIXTURE(test_whose_word_counts_on_the_host),
         FIXTURE(test_only_a_tmpfs_is_looked_into),
         FIXTURE(test_a_flooded_container),
     };
