@@ -95,6 +95,7 @@ static void add_slot(struct device_row *row, const struct host_slot *slot)
     made_usage_add(&row->made, row->facts.device, slot->held);
     row->facts.usage = row->made.list;
     row->facts.usage_count = row->made.count;
+    row->is_partial = row->made.unknown != 0;
     row->has_peaks = false;
 }
 
@@ -131,7 +132,7 @@ void merge_complete(bool is_server_asked, const struct host *host, struct merged
         struct device_row *row = &merged->devices[i];
         bool is_known = row->is_told || (is_server_asked && row->node);
 
-        row->is_complete = is_known && (!row->node || is_covered(merged, row->node));
+        row->is_complete = is_known && !row->is_partial && (!row->node || is_covered(merged, row->node));
         if (!row->is_told && row->node)
             row->facts.processes = (uint32_t)row->node->holder_count;
     }

@@ -145,17 +145,18 @@ static int add_made(struct process_row *row, int32_t device, const struct host_a
     memcpy(grown + row->facts.usage_count, made.list, made.count * sizeof(*grown));
     row->made = grown;
     row->facts.usage = grown;
-    row->facts.usage_count += made.count;
+    row->facts.usage_count = usages_drop_unknown(grown, row->facts.usage_count + made.count, row->unknown);
     return 0;
 }
 
 static void add_shm(struct process_row *row, const struct host_amount held[HOST_MEMORIES])
 {
+    row->unknown |= unknown_memories(held);
     for (size_t memory = 0; memory < HOST_MEMORIES; memory++) {
-        if (held[memory].known) {
-            row->shm[memory].known = true;
-            row->shm[memory].bytes = add_saturating(row->shm[memory].bytes, held[memory].bytes);
-        }
+        if (row->unknown & (1U << memory))
+            row->shm[memory] = (struct host_amount){0};
+        else
+            row->shm[memory] = (struct host_amount){true, add_saturating(row->shm[memory].bytes, held[memory].bytes)};
     }
 }
 

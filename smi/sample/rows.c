@@ -70,6 +70,44 @@ static void add_bytes(struct made_usage *made, int32_t device, bool is_pool, uin
     usage->bytes = add_saturating(usage->bytes, bytes);
 }
 
+uint32_t unknown_memories(const struct host_amount held[HOST_MEMORIES])
+{
+    uint32_t unknown = 0;
+
+    for (enum host_memory memory = 0; memory < HOST_MEMORIES; memory++)
+        unknown |= held[memory].known ? 0 : 1U << memory;
+    return unknown;
+}
+
+static bool is_part_of(enum host_memory memory, const struct tt_alloc_usage *usage)
+{
+    uint32_t region = region_of_memory(memory);
+
+    if (usage->is_pool)
+        return memory != HOST_CB && regions[region].pool == (int)usage->index;
+    return region == usage->index;
+}
+
+static bool is_unknown(const struct tt_alloc_usage *usage, uint32_t unknown)
+{
+    for (enum host_memory memory = 0; memory < HOST_MEMORIES; memory++) {
+        if ((unknown & (1U << memory)) && is_part_of(memory, usage))
+            return true;
+    }
+    return false;
+}
+
+size_t usages_drop_unknown(struct tt_alloc_usage *usages, size_t count, uint32_t unknown)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_unknown(&usages[i], unknown))
+            usages[kept++] = usages[i];
+    }
+    return kept;
+}
+
 void made_usage_add(struct made_usage *made, int32_t device, const struct host_amount held[HOST_MEMORIES])
 {
     for (enum host_memory memory = 0; memory < HOST_MEMORIES; memory++) {
@@ -81,6 +119,8 @@ void made_usage_add(struct made_usage *made, int32_t device, const struct host_a
         if (regions[region].pool >= 0)
             add_bytes(made, device, true, (uint32_t)regions[region].pool, held[memory].bytes);
     }
+    made->unknown |= unknown_memories(held);
+    made->count = usages_drop_unknown(made->list, made->count, made->unknown);
 }
 
 int32_t device_remote_number(int32_t node, unsigned index)

@@ -29,10 +29,18 @@ const char *tracking_name(enum tracking tracking);
 struct made_usage {
     struct tt_alloc_usage list[USAGE_MAX];
     size_t count;
+    uint32_t unknown; /* bits of memories; what they are part of has no usage */
 };
 
-/* Adds what is known of the amounts. A CB of 0 says nothing, because tt-metal may not have counted it. */
+/* Adds the amounts. One that is not known makes its region and pool unknown for good, since a sum without it would pass
+ * for the whole. A CB is a hint: tt-metal may not have counted it, so that 0 says nothing, and a pool does without. */
 void made_usage_add(struct made_usage *made, int32_t device, const struct host_amount held[HOST_MEMORIES]);
+
+/* Bits of the memories whose amounts are not known. */
+uint32_t unknown_memories(const struct host_amount held[HOST_MEMORIES]);
+
+/* Takes out what these memories are part of. Returns how many are left. */
+size_t usages_drop_unknown(struct tt_alloc_usage *usages, size_t count, uint32_t unknown);
 
 /* The region that tt-metal counts under this name. */
 uint32_t region_of_memory(enum host_memory memory);
@@ -43,6 +51,7 @@ struct device_row {
     const struct host_totals *totals; /* tt-metal's of this chip; NULL: there are none */
     struct made_usage made;
     bool is_told;     /* the server knows it */
+    bool is_partial;  /* something is held there besides that could not be added */
     bool is_placed;   /* told, and on a chip of this host; or not told */
     bool is_complete; /* a region without usage was never used; else it is not known */
     bool has_peaks;
@@ -54,6 +63,7 @@ struct process_row {
     enum tracking tracking;
     const struct host_process *seen;       /* NULL: the host does not tell */
     struct host_amount shm[HOST_MEMORIES]; /* by tt-metal's totals, over all devices */
+    uint32_t unknown;                      /* bits of memories: of some device that amount is not known */
     struct tt_alloc_usage *made;           /* owned */
     const int32_t *held;                   /* devices that it has open, ascending; lives as long as the snapshot */
     size_t held_count;

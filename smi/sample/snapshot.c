@@ -92,11 +92,18 @@ static int make_rows(struct snapshot *snapshot)
     return r == 0 ? index_ended(snapshot) : r;
 }
 
+/* A CB is a hint only, and nobody's sum depends on it. */
+static bool is_partial(const struct process_row *row)
+{
+    return row->tracking == TRACKING_SHM_ONLY && (row->unknown & ~(1U << HOST_CB)) != 0;
+}
+
 static void count_process(struct coverage *coverage, const struct process_row *row)
 {
     coverage->reporting += row->tracking == TRACKING_REPORTING;
     coverage->shm_only += row->tracking == TRACKING_SHM_ONLY;
     coverage->untracked += row->tracking == TRACKING_UNTRACKED;
+    coverage->partial += is_partial(row);
     coverage->inexact += row->facts.inexact;
     coverage->lost = add_saturating(coverage->lost, row->facts.lost);
 }
@@ -143,9 +150,10 @@ bool snapshot_is_incomplete(const struct snapshot *snapshot)
     const struct coverage *coverage = &snapshot->coverage;
 
     return snapshot->error != 0 || snapshot->host_error != 0 || coverage->untracked > 0 || coverage->hidden > 0 ||
-           coverage->inexact > 0 || coverage->lost > 0 || coverage->totals_read < coverage->totals ||
-           is_unread(snapshot->host.devices_error) || is_unread(snapshot->host.totals_error) ||
-           has_unknown_holders(&snapshot->host) || snapshot->details.top.hidden > 0;
+           coverage->partial > 0 || coverage->inexact > 0 || coverage->lost > 0 ||
+           coverage->totals_read < coverage->totals || is_unread(snapshot->host.devices_error) ||
+           is_unread(snapshot->host.totals_error) || has_unknown_holders(&snapshot->host) ||
+           snapshot->details.top.hidden > 0;
 }
 
 bool snapshot_knows_devices(const struct snapshot *snapshot)

@@ -19,6 +19,7 @@ struct coverage {
     size_t reporting; /* processes */
     size_t shm_only;
     size_t untracked;
+    size_t partial;             /* of those that are known from totals: not all amounts are known */
     unsigned hidden;            /* open descriptors of processes that cannot be seen from here */
     size_t inexact;             /* of those that report */
     size_t leaks;               /* ended processes that left buffers */

@@ -698,6 +698,48 @@ static void test_amounts(void **state)
     scene_free(scene);
 }
 
+static void hold(struct host_slot *slot, struct host_amount amount)
+{
+    for (enum host_memory memory = 0; memory < HOST_MEMORIES; memory++)
+        slot->held[memory] = amount;
+}
+
+static bool has_pool(const struct device_row *row, uint32_t pool)
+{
+    return sum_pool(row->facts.usage, row->facts.usage_count, pool, &everything).used;
+}
+
+/* A sum without what is not known would pass for the whole. */
+static void test_unknown_amounts_win(void **state)
+{
+    struct scene *scene = scene_new();
+    const struct merged *merged;
+
+    (void)state;
+    for (int32_t number = 0; number < 2; number++) {
+        add_node(scene, "n150");
+        for (int32_t pid = 100; pid < 102; pid++)
+            hold(add_slot(add_totals(scene, ASIC + (uint64_t)number, number), HOST_SLOT_LIVE, pid, 0),
+                 (struct host_amount){true, MIB});
+    }
+    scene->slots[0][0].held[HOST_TRACE].known = scene->slots[0][0].held[HOST_CB].known = false;
+    merged = merge(scene);
+    assert_false(has_pool(&merged->devices[0], TT_ALLOC_POOL_DRAM));
+    assert_false(region_of_device(&merged->devices[0], TT_ALLOC_TRACE).used);
+    assert_false(region_of_device(&merged->devices[0], TT_ALLOC_CB).used);
+    assert_int_equal(region_of_device(&merged->devices[0], TT_ALLOC_DRAM).bytes, 2 * MIB);
+    assert_true(has_pool(&merged->devices[0], TT_ALLOC_POOL_L1));
+    assert_true(has_pool(&merged->devices[1], TT_ALLOC_POOL_DRAM));
+    assert_false(process_of(merged, 100)->shm[HOST_TRACE].known);
+    assert_false(region_of_process(process_of(merged, 100), TT_ALLOC_TRACE).used);
+    assert_int_equal(region_of_process(process_of(merged, 100), TT_ALLOC_DRAM).bytes, 2 * MIB);
+    assert_int_equal(process_of(merged, 101)->shm[HOST_TRACE].bytes, 2 * MIB);
+    scene->is_told = true;
+    assert_false(merge(scene)->devices[0].is_complete);
+    assert_true(merge(scene)->devices[1].is_complete);
+    scene_free(scene);
+}
+
 static void test_sums_do_not_wrap(void **state)
 {
     struct scene *scene = scene_new();
@@ -976,6 +1018,7 @@ int main(void)
         FIXTURE(test_completeness),
         FIXTURE(test_peaks_are_not_known),
         FIXTURE(test_amounts),
+        FIXTURE(test_unknown_amounts_win),
         FIXTURE(test_sums_do_not_wrap),
         FIXTURE(test_any_host),
     };
