@@ -95,17 +95,21 @@ static void add_slot(struct device_row *row, const struct host_slot *slot)
     made_usage_add(&row->made, row->facts.device, slot->held);
     row->facts.usage = row->made.list;
     row->facts.usage_count = row->made.count;
-    row->is_partial = row->made.unknown != 0;
+    row->is_partial = row->is_partial || row->made.unknown != 0;
     row->has_peaks = false;
 }
 
+/* Whoever wrote an unverified slot may be one of those that report, so that the server's figures may have it already:
+ * too little, and said to be so, rather than twice. */
 static void add_totals(const struct merged *merged, const struct host_totals *totals, struct device_row *row)
 {
     for (size_t i = 0; i < totals->slot_count; i++) {
         const struct host_slot *slot = &totals->slots[i];
-        bool is_live = slot->state == HOST_SLOT_LIVE || slot->state == HOST_SLOT_UNVERIFIED;
+        bool is_unverified = slot->state == HOST_SLOT_UNVERIFIED;
 
-        if (is_live && !is_reporting(merged, slot->pid))
+        if (is_unverified && row->is_told)
+            row->is_partial = true;
+        else if (is_unverified || (slot->state == HOST_SLOT_LIVE && !is_reporting(merged, slot->pid)))
             add_slot(row, slot);
     }
 }
