@@ -169,8 +169,83 @@ static int add_slot(struct process_row *row, int32_t device, const struct host_s
     return add_made(row, device, slot->held);
 }
 
-/* In a container that cannot be looked into, a process is known by its own number and name only. */
-static struct process_row *add_unverified(const struct host_slot *slot, struct merged *merged)
+static int add_verified(const struct host_totals *totals, int32_t device, struct merged *merged)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < totals->slot_count; i++) {
+        const struct host_slot *slot = &totals->slots[i];
+        struct process_row *row = NULL;
+
+        if (slot->state == HOST_SLOT_LIVE)
+            row = find_row(merged, merged->process_count, slot->pid);
+        if (row)
+            r = add_slot(row, device, slot);
+    }
+    return r;
+}
+
+/* ---- Processes that cannot be verified ---- */
+
+/* In a container that cannot be looked into, a process is known by its own number and name only. Files of one place
+ * that say the same of both mean the same process; within one file each slot is a process of its own, so that the first
+ * of one file goes with the first of another. */
+struct unverified {
+    const struct host_slot *slot;
+    int32_t through_pid;
+    size_t nth; /* of its file with this number and name */
+    size_t file;
+};
+
+static bool is_alike(const struct host_slot *a, const struct host_slot *b)
+{
+    return a->state == b->state && a->inner_pid == b->inner_pid && strcmp(a->comm, b->comm) == 0;
+}
+
+static size_t count_alike(const struct host_totals *totals, size_t end)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < end; i++)
+        count += is_alike(&totals->slots[i], &totals->slots[end]);
+    return count;
+}
+
+static size_t collect_unverified(const struct host *host, struct unverified *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < host->totals_count; i++) {
+        const struct host_totals *totals = &host->totals[i];
+
+        for (size_t j = 0; j < totals->slot_count; j++) {
+            if (totals->slots[j].state == HOST_SLOT_UNVERIFIED)
+                list[count++] = (struct unverified){&totals->slots[j], totals->through_pid, count_alike(totals, j), i};
+        }
+    }
+    return count;
+}
+
+static int compare_writers(const struct unverified *a, const struct unverified *b)
+{
+    if (a->through_pid != b->through_pid)
+        return a->through_pid < b->through_pid ? -1 : 1;
+    if (a->slot->inner_pid != b->slot->inner_pid)
+        return a->slot->inner_pid < b->slot->inner_pid ? -1 : 1;
+    if (a->nth != b->nth)
+        return a->nth < b->nth ? -1 : 1;
+    return strcmp(a->slot->comm, b->slot->comm);
+}
+
+static int compare_unverified(const void *a, const void *b)
+{
+    const struct unverified *left = a, *right = b;
+    int order = compare_writers(left, right);
+
+    return order ? order : (left->file > right->file) - (left->file < right->file);
+}
+
+static struct process_row *add_row(const struct host_slot *slot, struct merged *merged)
 {
     struct process_row *row = &merged->processes[merged->process_count++];
 
@@ -181,27 +256,29 @@ static struct process_row *add_unverified(const struct host_slot *slot, struct m
     return row;
 }
 
-static int add_totals(const struct host_totals *totals, int32_t device, size_t verified, struct merged *merged)
+static int add_unverified(const struct host *host, size_t slots, struct merged *merged)
 {
+    struct unverified *list = calloc(slots + 1, sizeof(*list));
+    struct process_row *row = NULL;
+    size_t count;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < totals->slot_count; i++) {
-        const struct host_slot *slot = &totals->slots[i];
-        struct process_row *row = NULL;
-
-        if (slot->state == HOST_SLOT_LIVE)
-            row = find_row(merged, verified, slot->pid);
-        else if (slot->state == HOST_SLOT_UNVERIFIED)
-            row = add_unverified(slot, merged);
-        if (row)
-            r = add_slot(row, device, slot);
+    if (!list)
+        return -ENOMEM;
+    count = collect_unverified(host, list);
+    qsort(list, count, sizeof(*list), compare_unverified);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (i == 0 || compare_writers(&list[i - 1], &list[i]) != 0)
+            row = add_row(list[i].slot, merged);
+        r = add_slot(row, merged->totals[list[i].file], list[i].slot);
     }
+    free(list);
     return r;
 }
 
 int merge_processes(const struct tt_alloc_list *processes, const struct host *host, uint64_t now, struct merged *merged)
 {
-    size_t told = processes ? tt_alloc_list_count(processes) : 0, slots = count_slots(host), verified;
+    size_t told = processes ? tt_alloc_list_count(processes) : 0, slots = count_slots(host);
     int32_t *pids = calloc(merged->holding_count + slots + 1, sizeof(*pids));
     int r = 0;
 
@@ -214,9 +291,10 @@ int merge_processes(const struct tt_alloc_list *processes, const struct host *ho
     add_seen(host, pids, collect_pids(host, merged, pids), now, merged);
     free(pids);
     hand_out_holdings(merged);
-    verified = merged->process_count;
     for (size_t i = 0; r == 0 && i < host->totals_count; i++)
-        r = add_totals(&host->totals[i], merged->totals[i], verified, merged);
+        r = add_verified(&host->totals[i], merged->totals[i], merged);
+    if (r == 0)
+        r = add_unverified(host, slots, merged);
     if (r == 0) /* those that were added are behind the others, and have no PID */
         qsort(merged->processes, merged->process_count, sizeof(*merged->processes), compare_rows);
     return r;

@@ -146,6 +146,13 @@ class Hosts(unittest.TestCase):
                     if wrong:
                         self.fail(f"\n{wrong}\nIf it should be so: {pathlib.Path(__file__).name} --update {host}")
 
+    def test_unknown_amounts_are_missing(self):
+        with tree_of("underflow") as directory:
+            command = [harness.BIN / "tt-smi", "--root", "underflow", "--strict"]
+            result = subprocess.run(command, cwd=directory, env=environment(80), capture_output=True, text=True,
+                                    timeout=3 * harness.PATIENCE)
+        self.assertEqual(result.returncode, 7, result.stderr)
+
     def test_no_file_is_left_over(self):
         wanted = {file_of(host, form) for host in HOSTS for form in FORMS}
         self.assertEqual({path for path in EXPECTED.rglob("*") if path.is_file()}, wanted)

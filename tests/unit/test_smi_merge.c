@@ -584,6 +584,40 @@ static void test_unverified_slots(void **state)
     scene_free(scene);
 }
 
+/* One process on two chips is one row; of another container, number or name it is another. */
+static void test_unverified_slots_of_one_process(void **state)
+{
+    struct scene *scene = scene_new();
+    struct host_totals *other;
+    const struct merged *merged;
+
+    (void)state;
+    for (int32_t number = 0; number < 2; number++) {
+        struct host_totals *totals;
+
+        add_node(scene, "n150");
+        totals = add_totals(scene, ASIC + (uint64_t)number, number);
+        totals->through_pid = 50;
+        for (int i = 0; i < 2; i++) /* two of that number and name in each file */
+            add_slot(totals, HOST_SLOT_UNVERIFIED, 7, GIB << i);
+    }
+    merged = merge(scene);
+    assert_int_equal(merged->process_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t bytes = merged->processes[i].shm[HOST_DRAM].bytes;
+
+        assert_true(bytes == 2 * GIB || bytes == 4 * GIB);
+        assert_int_equal(region_of_process(&merged->processes[i], TT_ALLOC_DRAM).bytes, bytes);
+    }
+    other = add_totals(scene, ASIC + 1, 1);
+    other->through_pid = 51;
+    add_slot(other, HOST_SLOT_UNVERIFIED, 7, GIB);
+    add_slot(&scene->totals[1], HOST_SLOT_UNVERIFIED, 8, GIB);
+    snprintf(add_slot(&scene->totals[1], HOST_SLOT_UNVERIFIED, 7, GIB)->comm, sizeof(scene->slots[0][0].comm), "two");
+    assert_int_equal(merge(scene)->process_count, 5);
+    scene_free(scene);
+}
+
 /* A server that cannot see a PID says 0. That is nobody's, and no reason to leave out what a slot holds. */
 static void test_unverified_slot_beside_a_told_process_without_pid(void **state)
 {
@@ -1042,6 +1076,7 @@ int main(void)
         FIXTURE(test_holdings),
         FIXTURE(test_processes_that_are_not_seen),
         FIXTURE(test_unverified_slots),
+        FIXTURE(test_unverified_slots_of_one_process),
         FIXTURE(test_unverified_slot_beside_a_told_process_without_pid),
         FIXTURE(test_unverified_slot_on_a_told_device),
         FIXTURE(test_phantoms_are_nobodys),
