@@ -107,7 +107,7 @@ json_t *json_totals(const struct device_row *row, const struct snapshot *snapsho
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < snapshot->host.totals_count; i++) {
-        if (merged_find_chip(&snapshot->merged, &snapshot->host.totals[i]) == row)
+        if (snapshot->merged.chips[i] == row)
             list = json_append(list, file(&snapshot->host.totals[i]));
     }
     return list;

@@ -127,10 +127,8 @@ static bool is_covered(const struct merged *merged, const struct host_device *no
 void merge_complete(bool is_server_asked, const struct host *host, struct merged *merged)
 {
     for (size_t i = 0; i < host->totals_count; i++) {
-        struct device_row *row = merged_find_chip(merged, &host->totals[i]);
-
-        if (row)
-            add_totals(merged, &host->totals[i], row);
+        if (merged->chips[i])
+            add_totals(merged, &host->totals[i], merged->chips[i]);
     }
     for (size_t i = 0; i < merged->device_count; i++) {
         struct device_row *row = &merged->devices[i];
@@ -170,5 +168,6 @@ void merged_clear(struct merged *merged)
     free(merged->holdings);
     free(merged->held);
     free(merged->totals);
+    free(merged->chips);
     *merged = (struct merged){0};
 }

@@ -24,9 +24,10 @@ struct merged {
     size_t process_count;
     struct holding *holdings; /* by PID, then device */
     size_t holding_count;
-    int32_t *held;         /* the devices of the holdings, in the same order */
-    int32_t *totals;       /* the number of the row for each of the host's totals; DEVICE_UNKNOWN: none */
-    unsigned hidden_opens; /* by processes that cannot be seen from here */
+    int32_t *held;             /* the devices of the holdings, in the same order */
+    int32_t *totals;           /* the number of the row for each of the host's totals; DEVICE_UNKNOWN: none */
+    struct device_row **chips; /* that row itself, which a number would not always tell; NULL: none */
+    unsigned hidden_opens;     /* by processes that cannot be seen from here */
 };
 
 /* The rows point into what they were made of. devices and processes are the server's answers, or NULL if it gave none.
@@ -48,5 +49,3 @@ int merge_processes(const struct tt_alloc_list *processes, const struct host *ho
 void merge_complete(bool is_server_asked, const struct host *host, struct merged *merged);
 
 struct device_row *merged_find_device(const struct merged *merged, int32_t number);
-/* Whose totals they are, which a number would not always tell. */
-struct device_row *merged_find_chip(const struct merged *merged, const struct host_totals *totals);

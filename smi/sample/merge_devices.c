@@ -81,9 +81,10 @@ static void join_node(struct device_row *row, const struct host_device *node)
 
 static struct device_row *add_row(struct merged *merged, const struct tt_alloc_device *facts)
 {
-    struct device_row *row = &merged->devices[merged->device_count++];
+    size_t place = merged->device_count++;
+    struct device_row *row = &merged->devices[place];
 
-    *row = (struct device_row){.facts = *facts, .is_placed = true};
+    *row = (struct device_row){.facts = *facts, .place = place, .is_placed = true};
     return row;
 }
 
@@ -156,26 +157,36 @@ static bool is_of_totals(const struct device_row *row, const struct host_totals 
     return (facts->known & TT_ALLOC_KNOWN_ASIC_ID) && facts->asic_id == totals->id;
 }
 
-struct device_row *merged_find_chip(const struct merged *merged, const struct host_totals *totals)
+/* Thousands of files are joined without a search of each among all: only the last far chip can be that of the next
+ * file, since files come by id, and nobody else has numbers below 0. */
+struct joining {
+    const struct host *host;
+    struct merged *merged;
+    size_t known;      /* rows that there are without the files */
+    unsigned *far;     /* chips that each node has behind it */
+    int32_t next_free; /* number of a chip of no known board */
+};
+
+static struct device_row *find_chip(const struct joining *joining, const struct host_totals *totals)
 {
-    for (size_t i = 0; i < merged->device_count; i++) {
+    const struct merged *merged = joining->merged;
+
+    for (size_t i = 0; i < joining->known; i++) {
         if (is_of_totals(&merged->devices[i], totals))
             return &merged->devices[i];
     }
+    if (merged->device_count > joining->known && is_of_totals(&merged->devices[merged->device_count - 1], totals))
+        return &merged->devices[merged->device_count - 1];
     return NULL;
 }
 
-static int32_t free_number(const struct merged *merged, const struct host_device *near)
+static int32_t free_number(struct joining *joining, const struct host_device *near)
 {
-    int32_t number = DEVICE_UNKNOWN + 1;
+    unsigned *far = near ? &joining->far[near - joining->host->devices] : NULL;
 
-    for (unsigned index = 0; near && index < DEVICE_FAR_CHIPS; index++) {
-        if (!merged_find_device(merged, device_remote_number(near->number, index)))
-            return device_remote_number(near->number, index);
-    }
-    while (merged_find_device(merged, number))
-        number++;
-    return number;
+    if (near && near->number < DEVICE_NODES_MAX && *far < DEVICE_FAR_CHIPS)
+        return device_remote_number(near->number, (*far)++);
+    return joining->next_free++;
 }
 
 /* The far chip of a board is what the near one is. */
@@ -190,32 +201,46 @@ static void describe_far_chip(struct tt_alloc_device_description *facts, const s
     facts->known |= TT_ALLOC_KNOWN_REMOTE | (facts->arch ? TT_ALLOC_KNOWN_ARCH : 0);
 }
 
-static struct device_row *add_far_chip(const struct host *host, const struct host_totals *totals, struct merged *merged)
+static struct device_row *add_far_chip(struct joining *joining, const struct host_totals *totals)
 {
-    struct vicinity vicinity = vicinity_of(host, totals);
+    struct vicinity vicinity = vicinity_of(joining->host, totals);
     struct tt_alloc_device facts = {
-        .device = free_number(merged, vicinity.node),
+        .device = free_number(joining, vicinity.node),
         .description = {.known = TT_ALLOC_KNOWN_ASIC_ID, .asic_id = totals->id},
     };
     struct device_row *row;
 
     if (vicinity.alike)
         describe_far_chip(&facts.description, vicinity.alike);
-    row = add_row(merged, &facts);
+    row = add_row(joining->merged, &facts);
     fill_sizes(row, vicinity.alike ? vicinity.alike->card : NULL);
     return row;
 }
 
-static void add_totals(const struct host *host, size_t index, struct merged *merged)
+static void add_totals(struct joining *joining, size_t index)
 {
-    const struct host_totals *totals = &host->totals[index];
-    struct device_row *row = merged_find_chip(merged, totals);
+    const struct host_totals *totals = &joining->host->totals[index];
+    struct device_row *row = find_chip(joining, totals);
 
     if (!row && totals->state == HOST_TOTALS_OK)
-        row = add_far_chip(host, totals, merged);
+        row = add_far_chip(joining, totals);
     if (row && !row->totals)
         row->totals = totals;
-    merged->totals[index] = row ? row->facts.device : DEVICE_UNKNOWN;
+    joining->merged->totals[index] = row ? row->facts.device : DEVICE_UNKNOWN;
+    joining->merged->chips[index] = row;
+}
+
+static int add_all_totals(const struct host *host, struct merged *merged)
+{
+    struct joining joining = {host, merged, merged->device_count, NULL, DEVICE_UNKNOWN + 1};
+
+    joining.far = calloc(host->device_count + 1, sizeof(*joining.far));
+    if (!joining.far)
+        return -ENOMEM;
+    for (size_t i = 0; i < host->totals_count; i++)
+        add_totals(&joining, i);
+    free(joining.far);
+    return 0;
 }
 
 /* By number; chips without a node behind the node of their board, and those of no known board last. */
@@ -227,20 +252,38 @@ static int compare_rows(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* The rows move, and the files' pointers to them follow. */
+static int sort_rows(const struct host *host, struct merged *merged)
+{
+    struct device_row **moved = calloc(merged->device_count + 1, sizeof(struct device_row *));
+
+    if (!moved)
+        return -ENOMEM;
+    qsort(merged->devices, merged->device_count, sizeof(*merged->devices), compare_rows);
+    for (size_t i = 0; i < merged->device_count; i++)
+        moved[merged->devices[i].place] = &merged->devices[i];
+    for (size_t i = 0; i < host->totals_count; i++) {
+        if (merged->chips[i])
+            merged->chips[i] = moved[merged->chips[i] - merged->devices];
+    }
+    free(moved);
+    return 0;
+}
+
 int merge_devices(const struct tt_alloc_list *devices, const struct host *host, struct merged *merged)
 {
     size_t told = devices ? tt_alloc_list_count(devices) : 0;
+    int r;
 
     merged->devices = calloc(told + host->device_count + host->totals_count + 1, sizeof(*merged->devices));
     merged->totals = calloc(host->totals_count + 1, sizeof(*merged->totals));
-    if (!merged->devices || !merged->totals)
+    merged->chips = calloc(host->totals_count + 1, sizeof(*merged->chips));
+    if (!merged->devices || !merged->totals || !merged->chips)
         return -ENOMEM;
     for (size_t i = 0; i < told; i++)
         add_told(tt_alloc_list_device(devices, i), host, merged);
     for (size_t i = 0; i < host->device_count; i++)
         add_node(&host->devices[i], merged);
-    for (size_t i = 0; i < host->totals_count; i++)
-        add_totals(host, i, merged);
-    qsort(merged->devices, merged->device_count, sizeof(*merged->devices), compare_rows);
-    return 0;
+    r = add_all_totals(host, merged);
+    return r == 0 ? sort_rows(host, merged) : r;
 }

@@ -50,6 +50,7 @@ struct device_row {
     const struct host_device *node;   /* NULL: it has none, or nobody knows which */
     const struct host_totals *totals; /* tt-metal's of this chip; NULL: there are none */
     struct made_usage made;
+    size_t place;     /* in which order the rows were made */
     bool is_told;     /* the server knows it */
     bool is_partial;  /* something is held there besides that could not be added */
     bool is_placed;   /* told, and on a chip of this host; or not told */

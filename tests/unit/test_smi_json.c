@@ -450,6 +450,7 @@ static void test_totals_of_no_device(void **state)
         {.id = 6, .path = "/dev/shm/b", .state = HOST_TOTALS_UNREADABLE, .error = -EACCES},
     };
     int32_t devices[] = {DEVICE_UNKNOWN, DEVICE_UNKNOWN};
+    struct device_row *chips[] = {NULL, NULL};
     json_t *sources, *errors;
 
     (void)state;
@@ -457,6 +458,7 @@ static void test_totals_of_no_device(void **state)
     sample.host.totals_count = SAMPLE_COUNT(totals);
     sample.host.totals_error = 0;
     sample.merged.totals = devices;
+    sample.merged.chips = chips;
     sources = keep(json_sources(&sample));
     errors = keep(json_errors(&sample));
     check_integer(sources, "totals.found", 2);
@@ -476,6 +478,7 @@ static void test_totals_of_no_device(void **state)
     sample.host.totals = NULL;
     sample.host.totals_count = 0;
     sample.merged.totals = NULL;
+    sample.merged.chips = NULL;
     snapshot_clear(&sample);
 }
 

@@ -793,6 +793,32 @@ static void test_unknown_amounts_win(void **state)
     scene_free(scene);
 }
 
+#define CROWD 4096
+
+/* As many files as a host may have at most, each of a chip that nobody knows: each has a row and a number of its own. A
+ * search for each among all would not be over in time. */
+static void test_thousands_of_files(void **state)
+{
+    struct host_totals *crowd = calloc(CROWD, sizeof(*crowd));
+    struct scene *scene = scene_new();
+    const struct merged *merged;
+
+    (void)state;
+    assert_non_null(crowd);
+    for (uint64_t i = 0; i < CROWD; i++)
+        crowd[i] = (struct host_totals){.id = FAR + i, .device = -1};
+    scene->host.totals = crowd;
+    scene->host.totals_count = CROWD;
+    merged = merge(scene);
+    assert_int_equal(merged->device_count, CROWD);
+    for (int32_t i = 0; i < CROWD; i++) {
+        assert_int_equal(merged->devices[i].facts.device, DEVICE_UNKNOWN + 1 + i);
+        assert_ptr_equal(merged->chips[i], &merged->devices[i]);
+    }
+    scene_free(scene);
+    free(crowd);
+}
+
 static void test_sums_do_not_wrap(void **state)
 {
     struct scene *scene = scene_new();
@@ -861,7 +887,14 @@ static void make_slots(struct host_totals *totals, struct fixture_random *random
     }
 }
 
-/* Files of nodes, of chips without, several of one chip, and some that tell nothing. */
+static int compare_ids(const void *a, const void *b)
+{
+    const struct host_totals *left = a, *right = b;
+
+    return (left->id > right->id) - (left->id < right->id);
+}
+
+/* By id, as the host lists them: files of nodes, of chips without, several of one chip, and some that tell nothing. */
 static void make_totals(struct scene *scene, struct fixture_random *random)
 {
     unsigned bit = 0;
@@ -875,6 +908,7 @@ static void make_totals(struct scene *scene, struct fixture_random *random)
         if (totals->state == HOST_TOTALS_OK)
             make_slots(totals, random, &bit);
     }
+    qsort(scene->totals, scene->host.totals_count, sizeof(scene->totals[0]), compare_ids);
 }
 
 /* Chips are told under any number, and described or not. */
@@ -919,6 +953,17 @@ static bool is_row_of(const struct device_row *row, const struct host_totals *to
     if (row->node)
         return totals->join != HOST_JOIN_NONE && row->node->number == totals->device;
     return row->facts.description.asic_id == totals->id;
+}
+
+/* The row of each file is that of its chip, and has its number. */
+static void check_chips(const struct scene *scene)
+{
+    for (size_t i = 0; i < scene->host.totals_count; i++) {
+        const struct device_row *row = scene->merged.chips[i];
+
+        assert_int_equal(scene->merged.totals[i], row ? row->facts.device : DEVICE_UNKNOWN);
+        assert_true(row ? is_row_of(row, &scene->totals[i]) : scene->totals[i].state != HOST_TOTALS_OK);
+    }
 }
 
 static bool is_on_told_device(const struct merged *merged, const struct host_totals *totals)
@@ -1048,6 +1093,7 @@ static void test_any_host(void **state)
         for (size_t i = 0; i < scene->device_list.items.count; i++)
             scene->usages[i].bytes = GIB << 33; /* above all bits of slots */
         merge(scene);
+        check_chips(scene);
         check_slots(scene);
         check_holders(scene);
         check_order(&scene->merged);
@@ -1084,6 +1130,7 @@ int main(void)
         FIXTURE(test_peaks_are_not_known),
         FIXTURE(test_amounts),
         FIXTURE(test_unknown_amounts_win),
+        FIXTURE(test_thousands_of_files),
         FIXTURE(test_sums_do_not_wrap),
         FIXTURE(test_any_host),
     };
