@@ -22,6 +22,10 @@
 #define TOLERANCE 1000000000ULL /* ns: the time of the boot is known to the second */
 #define COMM_LENGTH 15          /* that the kernel keeps */
 
+/* Of one number, for each slot: anybody can start very many processes that have it, and fill many files with it. */
+#define LOOKED_AT_MOST 1024
+#define WEIGHED_MOST 64 /* of those that may see the directory */
+
 struct question {
     const struct host *host;
     struct host_census *census;
@@ -31,8 +35,10 @@ struct question {
 };
 
 struct evidence {
+    unsigned weighed;
     unsigned writers;   /* that it may be */
     bool is_unsure;     /* somebody may be it, but we cannot tell */
+    bool has_more;      /* who was not looked at */
     int32_t writer_pid; /* one of them */
     int32_t other_pid;  /* who has its number, and cannot be it */
 };
@@ -88,12 +94,13 @@ static int sees_directory(const struct question *question, struct host_resident 
 static void weigh(const struct question *question, struct host_resident *resident, struct evidence *evidence)
 {
     const struct host_process *process = host_census_read(question->census, resident);
-    bool can_be = process->error == 0 && can_have_written(question, process);
-    int sees;
+    int sees = process->error == -ESRCH ? 0 : sees_directory(question, resident);
+    bool can_be;
 
-    if (process->error == -ESRCH)
+    if (sees == 0)
         return;
-    sees = sees_directory(question, resident);
+    evidence->weighed++;
+    can_be = process->error == 0 && can_have_written(question, process);
     if (sees < 0 || (sees == 1 && process->error < 0)) {
         evidence->is_unsure |= can_be || process->error < 0;
     } else if (sees == 1 && can_be && !owner_may_speak_for(question, process)) {
@@ -121,17 +128,24 @@ static int gather(const struct question *question, struct evidence *evidence)
     size_t count;
     int error = host_census_find(question->census, question->slot->inner_pid, &residents, &count);
 
-    for (size_t i = 0; error == 0 && i < count; i++)
+    if (error < 0)
+        return error;
+    for (size_t i = 0; i < count && evidence->writers < 2; i++) {
+        if (i == LOOKED_AT_MOST || evidence->weighed == WEIGHED_MOST) {
+            evidence->has_more = true;
+            break;
+        }
         weigh(question, &residents[i], evidence);
-    return error;
+    }
+    return 0;
 }
 
 static void judge(const struct evidence *evidence, struct host_slot *slot)
 {
-    if (evidence->writers == 1) {
+    if (evidence->writers == 1 && !evidence->has_more) {
         slot->state = HOST_SLOT_LIVE;
         slot->pid = evidence->writer_pid;
-    } else if (evidence->writers > 1 || evidence->is_unsure) {
+    } else if (evidence->writers > 0 || evidence->is_unsure || evidence->has_more) {
         slot->state = HOST_SLOT_UNVERIFIED;
     } else if (evidence->other_pid > 0) {
         slot->state = HOST_SLOT_REUSED;

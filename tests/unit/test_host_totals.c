@@ -302,6 +302,76 @@ static void test_bounds_of_a_directory(void **state)
     tree_close(&tree);
 }
 
+/* Processes from 1001 on, each the first of a PID namespace of its own, that share the host's /dev/shm. */
+static void add_firsts(const struct tree *tree, int32_t from, int32_t count)
+{
+    for (int32_t pid = from; pid < from + count; pid++) {
+        char numbers[32], root[32];
+
+        snprintf(numbers, sizeof(numbers), "%d\t1", pid);
+        snprintf(root, sizeof(root), "proc/%d/root", pid);
+        add_python(tree, pid, numbers, 0);
+        tree_link(tree, root, "/");
+    }
+}
+
+/* Whoever has made very many of one number is not followed for ever: then it is not known. */
+static void test_very_many_of_one_number(void **state)
+{
+    struct tree tree = open_host("");
+    struct region region = region_make(3);
+    struct host host;
+
+    (void)state;
+    region_set_slot(&region, 0, 1, "inner", 300, AT(200));
+    add_region(&tree, "dev/shm/tt_device_5_memory", &region);
+    add_firsts(&tree, 1001, 64);
+    host = read_host(&tree);
+    assert_int_equal(host.totals[0].slots[0].state, HOST_SLOT_REUSED);
+    host_clear(&host);
+    add_firsts(&tree, 1065, 1);
+    host = read_host(&tree);
+    assert_int_equal(host.totals[0].slots[0].state, HOST_SLOT_UNVERIFIED);
+    host_clear(&host);
+    tree_close(&tree);
+}
+
+static void add_full_files(const struct tree *tree, int count)
+{
+    struct region region = region_make(3);
+
+    for (size_t i = 0; i < 64; i++)
+        region_set_slot(&region, i, 1, "inner", 300, AT(200));
+    for (int i = 0; i < count; i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "dev/shm/tt_device_%d_memory", i);
+        add_region(tree, name, &region);
+    }
+}
+
+/* Slots times processes of their number would be 65 million: most of the time has to go into reading them once. */
+static void test_full_files_and_very_many_of_one_number(void **state)
+{
+    struct tree tree = open_host("");
+    uint64_t times[2];
+
+    (void)state;
+    add_firsts(&tree, 1001, 4000);
+    for (int i = 0; i < 2; i++) {
+        uint64_t before = clock_read(CLOCK_PROCESS_CPUTIME_ID);
+        struct host host;
+
+        add_full_files(&tree, i == 0 ? 1 : 256);
+        host = read_host(&tree);
+        assert_int_equal(host.totals[host.totals_count - 1].slots[63].state, HOST_SLOT_UNVERIFIED);
+        times[i] = clock_read(CLOCK_PROCESS_CPUTIME_ID) - before;
+        host_clear(&host);
+    }
+    assert_true(times[1] < 2 * times[0]);
+    tree_close(&tree);
+}
+
 /* A file of another user's, as one sees it who is not root. */
 static void test_denied(void **state)
 {
@@ -730,6 +800,8 @@ int main(void)
         FIXTURE(test_states_of_files),
         FIXTURE(test_no_shm),
         FIXTURE(test_bounds_of_a_directory),
+        FIXTURE(test_very_many_of_one_number),
+        FIXTURE(test_full_files_and_very_many_of_one_number),
         FIXTURE(test_denied),
         FIXTURE(test_containers_in_a_tree),
         FIXTURE(test_a_container_writes_to_the_hosts),
