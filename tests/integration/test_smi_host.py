@@ -53,7 +53,7 @@ class Together(HostTest):
         self.check_table(self.both(), reporter, shm_only, untracked, leaky)
 
     def check_table(self, text, reporter, shm_only, untracked, leaky):
-        self.assertRegex(text.splitlines()[0], r"  driver 2\.10\.0  2 devices, 1 reporting, 1 shm only, 1 untracked, 1 leak$")
+        self.assertRegex(text.splitlines()[0], r"  driver 2\.10\.0  totals 1  2 devices, 1 reporting, 1 shm only, 1 untracked, 1 leak$")
         self.assertEqual(self.row(text, reporter.pid)[2:7], ["0", "reporting", "1.0G", "-", "-"])
         self.assertEqual(self.row(text, shm_only.pid)[1:9], ["40001", "0", "shm", "only", "2.0G", "0", "0", "0"])
         self.assertEqual(self.row(text, untracked.pid)[1:7], ["40002", "1", "untracked", "?", "?", "?"])
