@@ -109,8 +109,9 @@ class Server:
 
         with wait_until(connect, "the server to listen") as client:
             client.info(-1)
-            fds_with_client = self.fd_count()
-        wait_until(lambda: self.fd_count() < fds_with_client, "the server to close a connection")
+            with_client = self.descriptors()
+        # Others may connect meanwhile, so it is not their number that tells.
+        wait_until(lambda: not with_client <= self.descriptors(), "the server to close a connection")
         self._fds_at_start = self.fd_count()
 
     # What it says
@@ -137,6 +138,15 @@ class Server:
             return sum(1 for line in self.lines if re.search(pattern, line))
 
     # What it costs
+
+    def descriptors(self):
+        """What the server has open; sockets have a number each."""
+        directory = pathlib.Path(f"/proc/{self.process.pid}/fd")
+        found = set()
+        for entry in directory.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink(entry))
+        return found
 
     def fd_count(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
