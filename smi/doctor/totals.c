@@ -15,7 +15,6 @@
 
 #define OLDEST_LAYOUT 2 /* of tt-metal, that is read */
 #define NAMES_MAX 4     /* that a line tells */
-#define SLOTS 64        /* of a file */
 
 /* "rm PATH" for when it is safe; NULL when out of memory. */
 static char *compose_remedy(const struct host_totals *totals)
@@ -78,15 +77,10 @@ static char *describe_phantom(const struct host_totals *totals)
 {
     const struct filter all = {.region = -1};
     struct made_usage made = {0};
-    struct host_amount phantom[HOST_MEMORIES];
     struct process_row row = {0};
     const struct process_row *rows = &row;
 
-    memcpy(phantom, totals->phantom, sizeof(phantom));
-    phantom[HOST_CB].known = false;
-    made_usage_add(&made, 0, phantom);
-    for (size_t i = 0; i < made.count; i++)
-        made.list[i].buffers = made.list[i].bytes > 0; /* some */
+    made_usage_add_phantom(&made, 0, totals);
     row.facts.usage = made.list;
     row.facts.usage_count = made.count;
     return amounts_describe(&rows, 1, &all, " of ");
@@ -118,7 +112,7 @@ static char *describe_dead(const struct host_totals *totals)
 /* Where all slots are taken, what is held beyond them may well be of live processes. */
 static bool has_phantom(const struct host_totals *totals)
 {
-    if (totals->slot_count >= SLOTS && count_dead(totals) == 0)
+    if (totals->slot_count >= HOST_SLOTS_MAX && count_dead(totals) == 0)
         return false;
     for (enum host_memory memory = 0; memory < HOST_CB; memory++) {
         if (totals->phantom[memory].known && totals->phantom[memory].bytes > 0)

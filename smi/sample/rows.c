@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
     const char *title, *name;
@@ -121,6 +122,17 @@ void made_usage_add(struct made_usage *made, int32_t device, const struct host_a
     }
     made->unknown |= unknown_memories(held);
     made->count = usages_drop_unknown(made->list, made->count, made->unknown);
+}
+
+void made_usage_add_phantom(struct made_usage *made, int32_t device, const struct host_totals *totals)
+{
+    struct host_amount phantom[HOST_MEMORIES];
+
+    memcpy(phantom, totals->phantom, sizeof(phantom));
+    phantom[HOST_CB].known = false;
+    made_usage_add(made, device, phantom);
+    for (size_t i = 0; i < made->count; i++)
+        made->list[i].buffers = made->list[i].bytes > 0;
 }
 
 int32_t device_remote_number(int32_t node, unsigned index)

@@ -42,6 +42,10 @@ uint32_t unknown_memories(const struct host_amount held[HOST_MEMORIES]);
 /* Takes out what these memories are part of. Returns how many are left. */
 size_t usages_drop_unknown(struct tt_alloc_usage *usages, size_t count, uint32_t unknown);
 
+/* Adds what a file of totals counts beyond its live slots, in some buffers: how many nobody knows. CB figures are no
+ * sums, so their rest is none. */
+void made_usage_add_phantom(struct made_usage *made, int32_t device, const struct host_totals *totals);
+
 /* The region that tt-metal counts under this name. */
 uint32_t region_of_memory(enum host_memory memory);
 

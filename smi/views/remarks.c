@@ -122,18 +122,6 @@ static int say_totals_unread(struct remarks *remarks)
     return r;
 }
 
-/* What dead processes still count for in one file. CB figures are no sums, so their rest is none. */
-static void count_phantom(const struct host_totals *totals, int32_t device, struct made_usage *ret)
-{
-    struct host_amount phantom[HOST_MEMORIES];
-
-    memcpy(phantom, totals->phantom, sizeof(phantom));
-    phantom[HOST_CB].known = false;
-    made_usage_add(ret, device, phantom);
-    for (size_t i = 0; i < ret->count; i++)
-        ret->list[i].buffers = ret->list[i].bytes > 0; /* some */
-}
-
 /* Whether a file has no slot left. Then what is held in none may as well be of those who came later. */
 static bool is_full(const struct host *host)
 {
@@ -173,7 +161,7 @@ static int say_phantoms(struct remarks *remarks)
     for (size_t i = 0; i < snapshot->host.totals_count; i++) {
         struct made_usage phantom = {0};
 
-        count_phantom(&snapshot->host.totals[i], snapshot->merged.totals[i], &phantom);
+        made_usage_add_phantom(&phantom, snapshot->merged.totals[i], &snapshot->host.totals[i]);
         memcpy(row.made + row.facts.usage_count, phantom.list, phantom.count * sizeof(*row.made));
         row.facts.usage_count += phantom.count;
     }
