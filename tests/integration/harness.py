@@ -183,6 +183,10 @@ class Server:
             + ", ".join(map(_describe_fd, pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir())),
         )
 
+    def check_sanitizers(self):
+        if _SANITIZER.search(self.log()):
+            raise AssertionError(f"a sanitizer reported:\n{self.log()}")
+
     def __enter__(self):
         return self.start()
 
@@ -194,8 +198,7 @@ class Server:
                 self.stop()
             elif self.process.returncode != -signal.SIGKILL:
                 self.stop()
-            if _SANITIZER.search(self.log()):
-                raise AssertionError(f"a sanitizer reported:\n{self.log()}")
+            self.check_sanitizers()
         finally:
             if self.process.poll() is None:
                 self.kill9()

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be true of the server, and of innocent clients beside the attacker, when an attack is over.
+
+The promise is that one uid's misbehaviour changes nothing for another. So every case has two innocents of a uid of
+their own beside it (innocents.py): a bystander that reports through libtt-alloc and its ring, holds a known buffer in
+each region and times its calls, and an asker that puts one question after the other. A case is
+
+    with self.attack(logs=r"Refused a report of process {pid} \\(uid {uid}\\)") as attacker:
+        self.repeat(lambda: attacker.do("c.alloc(0x1000, 2**60)"))
+
+and is judged at the end of the block:
+
+- the server runs, answers, and no sanitizer has found anything;
+- it has the descriptors that it had before: not only as many, but the same;
+- the bystander's figures are exact, by region and by number of reports: what it made was applied, and nothing lost;
+- the processes of a device add up to its row, and each report that arrived ended in one of the counters for it;
+- a reporting call cost at most TWICE what it had cost before, in the same process, moments ago;
+- the asker was told the truth, and never waited longer than STALL;
+- the log has the line that the case expects, once, and none besides but what attackers left behind.
+
+On noise: what a call costs is the best of several medians, so that a batch that was not run to its end, or a neighbour
+on a machine with two cores, does not count, and what makes every call dear does. It is judged if the block lasted long
+enough, and repeat() and stay() make it so.
+"""
+
+import collections
+import contextlib
+import os
+import pathlib
+import re
+
+from innocents import INNOCENT, KEPT, Asker, Bystander
+
+import raw
+from harness import PATIENCE, Child, Puppet, ServerTest, wait_until
+from ring_test import OUTCOMES
+
+__all__ = ["ATTACKER", "INNOCENT", "KEPT", "LEFT_BEHIND", "STALL", "HostileTest"]
+
+ATTACKER = 40001
+REGION = 0
+# What is told of buffers that attackers held at their end.
+LEFT_BEHIND = (
+    rf"^Process \d+ \(.*, uid {ATTACKER}\) (exited|closed its connection) but left |^    (\[Device|\.\.\. and )"
+    rf"|^Process \d+: the largest of what it left:$"
+)
+
+TWICE = 2.0
+WINDOWS = 4  # medians, some 20 ms each
+# An answer takes a millisecond, also with sanitizers. A loop that blocks, or that does all that one session wants
+# before it looks at another, takes hundreds. Between the two are the tens for which a machine with two cores and four
+# busy processes may not run the server, or the asker, at all.
+STALL = 0.25
+
+
+class HostileTest(ServerTest):
+    """A test with a server, the innocents, and attackers, which attack() and attacker() make."""
+
+    patience = PATIENCE  # for what must come behind an attack
+    IS_STOPPED = False  # the test stops the server, so that innocents wait and may lose reports, which are counted
+
+    def setUp(self):
+        self.require_root()
+        super().setUp()
+        self.attackers = []
+        self.bystander = Bystander(self.server.path)
+        self.addCleanup(self.bystander.close)
+        self.watch = self.watcher()
+        wait_until(self._has_grown, "the bystander's ring to have its final size")
+        self.asker = Asker(self.server.path, self.bystander.pid)
+        self.addCleanup(self.asker.close)
+
+    def _has_grown(self):
+        figures = self.watch.figures()
+        return figures["rings"] == 1 and figures["ring_bytes"] > 1 << 20
+
+    # Attacking
+
+    def attacker(self, kind=Puppet, *arguments):
+        """A process of the attacker's uid, gone at the end of the attack: Puppet, RingPuppet, BarePuppet, or Child with
+        its code."""
+        if kind is Child:
+            made = Child(*arguments, self.server.path, ATTACKER)
+        else:
+            made = kind(self.server.path, ATTACKER, *arguments)
+        self.addCleanup(made.close)
+        self.attackers.append(made)
+        return made
+
+    @contextlib.contextmanager
+    def attack(self, kind=Puppet, *arguments, logs=None, besides=LEFT_BEHIND):
+        """A block with an attacker, and the judgement behind it.
+
+        logs: the line that the log must have then, exactly once; {uid} and {pid} are the attacker's. besides: lines
+        that may come in any number. Any other line fails the test.
+        """
+        before = self._begin()
+        attacker = self.attacker(kind, *arguments)
+        yield attacker
+        during, questions = self.bystander.tell("measure"), self.asker.judge()
+        for each in self.attackers:
+            each.close()
+        self.attackers = []
+        self._judge_server(before["descriptors"])
+        self._judge_log(before["lines"], logs and logs.format(uid=ATTACKER, pid=attacker.pid), besides)
+        self._judge_figures()
+        self._judge_waiting(before["cost"], during, questions)
+
+    def repeat(self, action):
+        """Does it until it has lasted long enough for what calls of innocents cost meanwhile to be seen."""
+        while True:
+            action()
+            if self.bystander.tell("measure")["windows"] >= WINDOWS:
+                return
+
+    def stay(self):
+        """The same while attackers act by themselves."""
+        wait_until(lambda: self.bystander.tell("measure")["windows"] >= WINDOWS, "the bystander to measure")
+
+    # Judging
+
+    def _begin(self):
+        self.bystander.tell("begin")
+        self.stay()
+        cost = self.bystander.tell("measure")
+        before = {"cost": cost, "descriptors": self._descriptors(), "lines": len(self.server.lines)}
+        self.asker.judge()
+        self.bystander.tell("begin")
+        return before
+
+    def _descriptors(self):
+        """What each descriptor of the server is. Sockets have numbers, so another one is another."""
+        found = collections.Counter()
+        for entry in pathlib.Path(f"/proc/{self.server.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found[os.readlink(entry)] += 1
+        return found
+
+    def _judge_log(self, first, expected, besides):
+        def find():
+            return [line for line in self.server.lines[first:] if expected and re.search(expected, line)]
+
+        if expected:
+            wait_until(find, f"the line {expected}", self.patience)
+        self.watch.fence()
+        lines, matching = self.server.lines[first:], find()
+        self.assertEqual(len(matching), 1 if expected else 0, "\n".join(lines))
+        self.assertEqual([line for line in lines if line not in matching and not re.search(besides, line)], [])
+
+    def _judge_server(self, descriptors):
+        self.assertIsNone(self.server.process.poll(), self.server.log())
+        self.server.check_sanitizers()
+        wait_until(
+            lambda: self._descriptors() == descriptors,
+            f"the server to have the descriptors of before: {descriptors} and not {self._descriptors()}",
+            self.patience,
+        )
+
+    def _judge_figures(self):
+        made = self.bystander.tell("rest")
+        if self.IS_STOPPED:
+            wait_until(lambda: not self._bystander()["flags"] & raw.INEXACT, "the bystander's resync")
+        else:
+            self.assertEqual(made["lost"], 0, "reports of the bystander were lost")
+        self._judge_bystander(made)
+        self.check_sums()
+        self.bystander.tell("go")
+
+    def _bystander(self):
+        (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=self.bystander.pid)
+        return process
+
+    def _judge_bystander(self, made):
+        process = self._bystander()
+        usage = {key[2]: used for key, used in process["usage"].items() if key[1] == REGION}
+        self.assertEqual({region: used["bytes"] for region, used in usage.items()}, KEPT)
+        self.assertEqual((process["buffers"], process["uid"], process["flags"]), (len(KEPT), INNOCENT, 0))
+        applied = {name: sum(used[name] for used in usage.values()) for name in ("allocations", "frees")}
+        self.assertEqual({**applied, "lost": process["lost"]}, made)
+
+    def check_sums(self):
+        """Of a moment at which nobody reports: processes add up to devices, and reports to what became of them."""
+        sums = collections.Counter()
+        for process in self.watch.entries(raw.LIST_PROCESSES):
+            for key, used in process["usage"].items():
+                sums.update({(*key, name): used[name] for name in ("bytes", "buffers")})
+        rows = collections.Counter()
+        for device in self.watch.entries(raw.LIST_DEVICES):
+            for key, used in device["usage"].items():
+                rows.update({(*key, name): used[name] for name in ("bytes", "buffers")})
+        self.assertEqual(+sums, +rows)
+        figures = self.watch.figures()
+        self.assertEqual(figures["reports"], sum(figures[name] for name in OUTCOMES), figures)
+
+    def _judge_waiting(self, before, during, questions):
+        asked, longest, wrong = questions
+        if self.IS_STOPPED:
+            return
+        self.assertEqual(wrong, [], "the asker was told what cannot be")
+        self.assertLess(longest, STALL, f"an answer out of {asked} was late")
+        if during["windows"] >= WINDOWS:
+            ratio = during["call_ns"] / before["call_ns"]
+            self.assertLessEqual(ratio, TWICE, f"a call cost {before['call_ns']} ns before, {during['call_ns']} during")
