@@ -140,17 +140,23 @@ void draw_header(const struct area *area, const struct live_model *model, const 
     area_put_right(area, left.width + 1, 0, width - 1, time.pen, time.text);
 }
 
+static void draw_event(const struct area *area, size_t y, const struct event *event, uint64_t now)
+{
+    size_t x = area_put(area, 0, y, DIM, format_clock(event->time, now).text) + 1;
+
+    area_put_left(area, x, y, area->width > x ? area->width - x : 0, (struct pen){event->ink, 0}, event->text);
+}
+
 void draw_events(const struct area *area, const struct live_model *model)
 {
     const struct events *events = model->events;
-    size_t shown = events->count < area->height ? events->count : area->height;
+    bool chosen[EVENTS_MAX];
+    size_t y = 0;
 
-    for (size_t i = 0; i < shown; i++) {
-        const struct event *event = &events->list[events->count - shown + i];
-        struct formatted time = format_clock(event->time, model->snapshot->time);
-        size_t x = area_put(area, 0, i, DIM, time.text) + 1;
-
-        area_put_left(area, x, i, area->width > x ? area->width - x : 0, (struct pen){event->ink, 0}, event->text);
+    events_choose(events, area->height, model->snapshot->time, chosen);
+    for (size_t i = 0; i < events->count; i++) {
+        if (chosen[i])
+            draw_event(area, y++, &events->list[i], model->snapshot->time);
     }
 }
 

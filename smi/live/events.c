@@ -2,7 +2,7 @@
 
 /*
  * A peak is told when it is over, that is, when less is in use than was: a model that is being loaded sets a new one
- * every second, and only the last of them says anything.
+ * every second, and only the last of them says anything. The chips of a mesh do so all at once, in one line.
  */
 
 #include "smi/live/events.h"
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATIO 0.05 /* by how much a peak must pass the one that was told last */
+#define RATIO 0.05                           /* by how much a peak must pass the one that was told last */
+#define PRESSING (60 * UINT64_C(1000000000)) /* so long a leak is not pushed out */
 
 struct peak_track {
     int32_t device;
@@ -95,36 +96,101 @@ static struct peak_track *find_track(struct events *events, int32_t device, uint
     return &grown[events->peak_count++];
 }
 
-/* What was the peak before the first sample is no news. */
-static int note_peak(struct events *events, const struct snapshot *snapshot, const struct device_row *row,
-                     const struct tt_alloc_usage *usage)
+struct peak {
+    uint32_t pool;
+    uint64_t bytes;
+    int32_t device;
+};
+
+/* What was the peak before the first sample is no news. -ENOMEM, else whether it is. */
+static int is_news(struct events *events, int32_t device, const struct tt_alloc_usage *usage)
 {
-    struct peak_track *track = find_track(events, row->facts.device, usage->index);
+    struct peak_track *track = find_track(events, device, usage->index);
+    bool is_over = usage->bytes < usage->peak_bytes;
 
     if (!track)
         return -ENOMEM;
     if (track->told == UINT64_MAX) {
         track->told = usage->peak_bytes;
-    } else if (usage->bytes < usage->peak_bytes && (double)usage->peak_bytes > (double)track->told * (1 + RATIO)) {
-        track->told = usage->peak_bytes;
-        tell(events, snapshot->time, INK_YELLOW, "device %s %s peak %s", device_row_label(row).text,
-             pool_titles[usage->index], format_size(usage->peak_bytes).text);
+        return 0;
     }
-    return 0;
+    if (!is_over || (double)usage->peak_bytes <= (double)track->told * (1 + RATIO))
+        return 0;
+    track->told = usage->peak_bytes;
+    return 1;
+}
+
+static int compare_peaks(const void *a, const void *b)
+{
+    const struct peak *left = a, *right = b;
+
+    if (left->pool != right->pool)
+        return left->pool < right->pool ? -1 : 1;
+    return (left->bytes > right->bytes) - (left->bytes < right->bytes);
+}
+
+static int tell_peak(struct events *events, uint64_t time, const struct peak *peaks, size_t count)
+{
+    int32_t *devices = calloc(count, sizeof(*devices));
+    char *list = NULL;
+
+    for (size_t i = 0; devices && i < count; i++)
+        devices[i] = peaks[i].device;
+    if (devices)
+        list = join_numbers(devices, count);
+    if (list)
+        tell(events, time, INK_YELLOW, "%s %.100s %s peak %s", devices_title(list), list, pool_titles[peaks->pool],
+             format_size(peaks->bytes).text);
+    free(devices);
+    free(list);
+    return list ? 0 : -ENOMEM;
+}
+
+/* Devices whose pools went equally far share a line. */
+static int tell_peaks(struct events *events, uint64_t time, struct peak *peaks, size_t count)
+{
+    int r = 0;
+
+    if (count > 1)
+        qsort(peaks, count, sizeof(*peaks), compare_peaks);
+    for (size_t i = 0, length; r == 0 && i < count; i += length) {
+        for (length = 1; i + length < count && compare_peaks(&peaks[i], &peaks[i + length]) == 0; length++)
+            ;
+        r = tell_peak(events, time, &peaks[i], length);
+    }
+    return r;
+}
+
+static int collect_peaks(struct events *events, const struct device_row *row, struct peak *peaks, size_t *count)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && row->has_peaks && i < row->facts.usage_count; i++) {
+        const struct tt_alloc_usage *usage = &row->facts.usage[i];
+
+        r = usage->is_pool ? is_news(events, row->facts.device, usage) : 0;
+        if (r > 0)
+            peaks[(*count)++] = (struct peak){usage->index, usage->peak_bytes, row->facts.device};
+    }
+    return r < 0 ? r : 0;
 }
 
 static int note_peaks(struct events *events, const struct snapshot *snapshot)
 {
+    struct peak *peaks;
+    size_t room = 1, count = 0;
     int r = 0;
 
-    for (size_t i = 0; i < snapshot->device_count; i++) {
-        const struct device_row *row = snapshot->devices[i];
-
-        for (size_t j = 0; r == 0 && row->has_peaks && j < row->facts.usage_count; j++) {
-            if (row->facts.usage[j].is_pool)
-                r = note_peak(events, snapshot, row, &row->facts.usage[j]);
-        }
-    }
+    for (size_t i = 0; i < snapshot->device_count; i++)
+        room += snapshot->devices[i]->facts.usage_count;
+    peaks = calloc(room, sizeof(*peaks));
+    if (!peaks)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < snapshot->device_count; i++)
+        r = collect_peaks(events, snapshot->devices[i], peaks, &count);
+    if (r == 0)
+        r = tell_peaks(events, snapshot->time, peaks, count);
+    free(peaks);
     return r;
 }
 
@@ -145,6 +211,26 @@ int events_note(struct events *events, const struct snapshot *snapshot, const st
 
     note_server(events, snapshot);
     return r == 0 ? note_peaks(events, snapshot) : r;
+}
+
+static bool is_pressing(const struct event *event, uint64_t now)
+{
+    return event->ink == INK_RED && now < event->time + PRESSING;
+}
+
+void events_choose(const struct events *events, size_t lines, uint64_t now, bool ret_chosen[EVENTS_MAX])
+{
+    size_t left = lines;
+
+    memset(ret_chosen, 0, EVENTS_MAX * sizeof(*ret_chosen));
+    for (int pressing = 1; pressing >= 0; pressing--) {
+        for (size_t i = events->count; left > 0 && i > 0; i--) {
+            if (ret_chosen[i - 1] || (pressing && !is_pressing(&events->list[i - 1], now)))
+                continue;
+            ret_chosen[i - 1] = true;
+            left--;
+        }
+    }
 }
 
 void events_clear(struct events *events)

@@ -33,5 +33,11 @@ struct events {
 /* -ENOMEM. */
 int events_note(struct events *events, const struct snapshot *snapshot, const struct filter *filter);
 
+/*
+ * Marks those to show on so many lines: the newest, but what somebody has to see (a leak, a server that is gone) is not
+ * pushed out by anything else for a minute.
+ */
+void events_choose(const struct events *events, size_t lines, uint64_t now, bool ret_chosen[EVENTS_MAX]);
+
 /* Takes zeroed ones. */
 void events_clear(struct events *events);

@@ -14,7 +14,7 @@ struct shape {
 
 static const struct shape shapes[] = {
     [FORM_CARDS] = {58, 3, 0},
-    [FORM_ROWS] = {74, 1, 1},
+    [FORM_ROWS] = {59, 1, 1},
     [FORM_GRID] = {11, 1, 1},
 };
 
@@ -108,7 +108,7 @@ struct layout layout_make(size_t width, size_t height, size_t devices, enum full
     size_t header = height >= 2, left = height - header - keys - events - status - gap, shown = 0;
 
     layout.header = take_lines(width, &y, header);
-    shown = left >= 2 ? share_devices(&layout, width, left / 2, devices, fullness) : 0;
+    shown = left >= 2 ? share_devices(&layout, width, left * 11 / 20, devices, fullness) : 0;
     layout.devices = take_lines(width, &y, shown);
     layout.status = take_lines(width, &y, status);
     layout.table = take_lines(width, &y, left - shown);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What goes where on a screen of any size with any number of devices. Devices have at most half of what the lines at
- * the edges leave: as cards of three lines where these fit, else as rows, else as a grid of short marks. A pure
- * function of sizes, so that the picture does not jump when processes come and go.
+ * What goes where on a screen of any size with any number of devices. Devices have at most 11/20 of what the lines at
+ * the edges leave, so that 32 of them have bars on 120x40: as cards of three lines where these fit, else as rows, else
+ * as a grid of short marks. A pure function of sizes, so that the picture does not jump when processes come and go.
  */
 
 #include <stdbool.h>

@@ -399,6 +399,51 @@ static void events_once(void **state)
     scene_clear(&scene);
 }
 
+/* The chips of a mesh reach their peak together, and that is one line. */
+static void peaks_of_a_mesh(void **state)
+{
+    struct tt_alloc_usage usage[4] = {0};
+    struct device_row rows[4];
+    const struct device_row *devices[4];
+    struct snapshot snapshot = {.devices = devices, .device_count = 4, .time = SECOND};
+    struct events events = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        usage[i] = (struct tt_alloc_usage){.index = TT_ALLOC_POOL_DRAM, .is_pool = true, .peak_bytes = MIB};
+        rows[i] = (struct device_row){.facts = {.device = 5 + (int32_t)i, .usage = &usage[i], .usage_count = 1}};
+        rows[i].has_peaks = true;
+        devices[i] = &rows[i];
+    }
+    assert_int_equal(events_note(&events, &snapshot, &all), 0);
+    for (size_t i = 0; i < 4; i++)
+        usage[i].peak_bytes = i == 1 ? 3 * MIB : 2 * MIB;
+    assert_int_equal(events_note(&events, &snapshot, &all), 0);
+    assert_int_equal(events.count, 2);
+    assert_string_equal(events.list[0].text, "devices 5,7,8 DRAM peak 2.0M");
+    assert_string_equal(events.list[1].text, "device 6 DRAM peak 3.0M");
+    events_clear(&events);
+}
+
+/* A leak is seen for a minute, whatever else happens; then the newest count. */
+static void a_leak_stays(void **state)
+{
+    struct events events = {.count = 4};
+    bool chosen[EVENTS_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        events.list[i] = (struct event){.time = i * SECOND, .ink = i == 1 ? INK_RED : INK_YELLOW};
+    events_choose(&events, 2, 5 * SECOND, chosen);
+    assert_true(!chosen[0] && chosen[1] && !chosen[2] && chosen[3]);
+    events_choose(&events, 2, 61 * SECOND, chosen);
+    assert_true(!chosen[0] && !chosen[1] && chosen[2] && chosen[3]);
+    events_choose(&events, 0, 5 * SECOND, chosen);
+    assert_false(chosen[1]);
+    events_choose(&events, 9, 5 * SECOND, chosen);
+    assert_true(chosen[0] && chosen[1] && chosen[2] && chosen[3] && !chosen[4]);
+}
+
 static void growths(void **state)
 {
     struct scene scene;
@@ -474,6 +519,8 @@ int main(void)
         cmocka_unit_test(sparks),
         cmocka_unit_test(histories),
         cmocka_unit_test(events_once),
+        cmocka_unit_test(peaks_of_a_mesh),
+        cmocka_unit_test(a_leak_stays),
         cmocka_unit_test(growths),
         cmocka_unit_test(unknown_is_not_empty),
         cmocka_unit_test(sorting),
