@@ -14,7 +14,7 @@
 #define BOARD_WIDTH 12
 #define BOARD_MOST 28 /* "n300 chip 0100014511708021" */
 #define SENSORS_WIDTH 9
-#define BAR_LEAST 7
+#define BAR_LEAST 10
 #define BAR_MOST 30
 #define SPARK_LEAST 10
 

@@ -47,11 +47,11 @@ static int tell_end(struct events *events, const struct process_row *row, const 
     bool is_leak = count_buffers(&row->facts, filter) > 0;
 
     if (amounts && devices && is_leak)
-        tell(events, row->facts.end_time, INK_RED, "pid %d (%s) exited and left %s on %s %s: %s", row->facts.pid,
-             user ? user : "?", amounts, devices_title(devices), devices, row->facts.comm);
+        tell(events, row->facts.end_time, INK_RED, "pid %d (%s, %s) left %s on %s %s", row->facts.pid, row->facts.comm,
+             user ? user : "?", amounts, devices_title(devices), devices);
     else if (amounts && devices)
-        tell(events, row->facts.end_time, INK_PLAIN, "pid %d (%s) exited: %s", row->facts.pid, user ? user : "?",
-             row->facts.comm);
+        tell(events, row->facts.end_time, INK_PLAIN, "pid %d (%s, %s) exited", row->facts.pid, row->facts.comm,
+             user ? user : "?");
     free(amounts);
     free(devices);
     return amounts && devices ? 0 : -ENOMEM;

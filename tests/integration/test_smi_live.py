@@ -230,7 +230,7 @@ class Screen(LiveTest):
         terminal = self.terminal(columns=120)
         terminal.wait_for(str(child.pid))
         child.end()
-        terminal.wait_for(rf"^[\d:]+ pid {child.pid} \(\S+\) exited and left 2\.0G of DRAM on devices 0,1")
+        terminal.wait_for(rf"^[\d:]+ pid {child.pid} \(\S+, \S+\) left 2\.0G of DRAM on devices 0,1")
         terminal.wait_for(rf"^ +{child.pid} .* \d+s +LEAK python")
         terminal.press("l")
         terminal.wait_for("LEAK SUMMARY")

@@ -374,7 +374,7 @@ static void events_once(void **state)
     (void)state;
     scene_make(&scene);
     assert_int_equal(scene.events.count, 2);
-    assert_non_null(strstr(scene.events.list[0].text, "pid 49981 (root) exited and left 256M of DRAM on device 1"));
+    assert_non_null(strstr(scene.events.list[0].text, "pid 49981 (python, root) left 256M of DRAM on device 1"));
     before = scene.events.count;
     assert_int_equal(events_note(&scene.events, &scene.snapshot, &all), 0);
     assert_int_equal(scene.events.count, before);
