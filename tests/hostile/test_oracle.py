@@ -60,13 +60,7 @@ class TheOracle(HostileTest):
     def test_that_dear_calls_are_seen(self):
         with self.fails("a call cost"), self.attack():
             self.stay()
-            told = self.bystander.tell
-
-            def lie(word):
-                answer = told(word)
-                return {**answer, "call_ns": answer["call_ns"] * 3} if word == "measure" else answer
-
-            self.bystander.tell = lie
+            self.costs[0] /= 3
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@
 
 #include "tt_alloc.h"
 
-#define PERIOD_MS 1
+#define PERIOD_NS 1000000
 #define BATCH 16
 #define WARM_UP 8
 #define WINDOW 15 /* batches */
@@ -38,6 +38,7 @@
 
 struct bystander {
     bool is_resting;
+    uint64_t due; /* when the next batch is, however often we are asked meanwhile */
     uint64_t allocations, frees;
     uint64_t next; /* id of a buffer that passes */
 
@@ -107,6 +108,7 @@ static void work(struct bystander *bystander)
     begun = now_ns();
     pass_buffers(bystander, BATCH);
     note_batch(bystander, now_ns() - begun);
+    bystander->due = now_ns() + PERIOD_NS;
 }
 
 static void measure(struct bystander *bystander)
@@ -145,6 +147,16 @@ static void become(const char *argument)
     prctl(PR_SET_DUMPABLE, 1); /* LeakSanitizer, if it is there, looks at us from outside */
 }
 
+/* Whether there is something to read before the next batch is due. */
+static bool is_told(const struct bystander *bystander)
+{
+    struct pollfd command = {.fd = STDIN_FILENO, .events = POLLIN};
+    uint64_t now = now_ns(), left = bystander->due > now ? bystander->due - now : 0;
+    struct timespec time = {.tv_nsec = (long)left};
+
+    return ppoll(&command, 1, bystander->is_resting ? NULL : &time, NULL) > 0;
+}
+
 int main(int argc, char **argv)
 {
     struct bystander bystander = {.next = FIRST_PASSING};
@@ -156,13 +168,12 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     keep_buffers(&bystander);
     for (;;) {
-        struct pollfd command = {.fd = STDIN_FILENO, .events = POLLIN};
-
-        if (poll(&command, 1, bystander.is_resting ? -1 : PERIOD_MS) > 0) {
+        if (is_told(&bystander)) {
             if (!fgets(line, sizeof(line), stdin))
                 return 0;
             obey(&bystander, line);
-        } else
+        }
+        if (!bystander.is_resting && now_ns() >= bystander.due)
             work(&bystander);
     }
 }
