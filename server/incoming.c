@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/log.h"
 #include "server/request.h"
 #include "server/server.h"
 
@@ -23,10 +24,19 @@ static bool is_busy(const struct session *session)
     return session->answer.is_open || output_waiting(&session->output) >= OUTPUT_ENOUGH;
 }
 
+/* Who does this can come back at once, with another PID too, so it is his uid that is told of once in a while. */
+static enum verdict close_for_garbage(const struct session *session)
+{
+    if (user_may_log_fault(session->user, session->now))
+        log_line(LOG_WARNING, "Closed a connection of process %d (uid %u): it sends what no client sends",
+                 (int)session->peer.pid, (unsigned)session->peer.uid);
+    return VERDICT_CLOSE;
+}
+
 static enum verdict count_bad_frame(struct session *session)
 {
     session->server->registry.figures.bad_frames++;
-    return ++session->bad_frames >= SESSION_BAD_FRAMES ? VERDICT_CLOSE : VERDICT_GO_ON;
+    return ++session->bad_frames >= SESSION_BAD_FRAMES ? close_for_garbage(session) : VERDICT_GO_ON;
 }
 
 static enum verdict handle_frame(struct session *session, const struct tt_alloc_frame *frame)
@@ -76,7 +86,7 @@ static ssize_t handle_next(struct session *session, const uint8_t *bytes, size_t
     }
     if (consumed < 0) {
         session->server->registry.figures.bad_frames++;
-        *ret = VERDICT_CLOSE;
+        *ret = close_for_garbage(session);
         return 0;
     }
     if (consumed > 0 && must_wait(session, &frame)) {

@@ -177,8 +177,10 @@ static enum verdict on_hello(struct session *session, const struct tt_alloc_hell
 {
     enum verdict verdict = VERDICT_GO_ON;
 
-    if (hello->magic != TT_ALLOC_MAGIC)
-        return VERDICT_CLOSE;
+    if (hello->magic != TT_ALLOC_MAGIC) {
+        session->bad_frames = SESSION_BAD_FRAMES; /* one is enough */
+        return VERDICT_BAD;
+    }
     session->label_pid = hello->process_id;
     session->features = hello->features & FEATURES;
     session->instance = hello->instance;

@@ -17,6 +17,8 @@
 #define LOG_BURST 2000.0
 #define LOG_PER_SECOND 20.0
 
+#define FAULTS_EVERY (60 * NSEC_PER_SEC)
+
 void users_init(struct users *users)
 {
     for (size_t i = 0; i < USER_BUCKETS; i++)
@@ -84,4 +86,16 @@ bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_fir
     *ret_first = user->log_suppressed == 0;
     user->log_suppressed += lines;
     return false;
+}
+
+bool user_may_log_fault(struct user *user, uint64_t now)
+{
+    bool is_first_refusal;
+
+    if (user->fault_told != 0 && now - user->fault_told < FAULTS_EVERY)
+        return false;
+    if (!user_may_log(user, 1, now, &is_first_refusal))
+        return false;
+    user->fault_told = now;
+    return true;
 }

@@ -38,6 +38,7 @@ struct user {
     double log_tokens;
     uint64_t log_refilled;
     uint64_t log_suppressed;
+    uint64_t fault_told; /* monotonic, when a fault was last told of; 0: never */
 };
 
 #define USER_BUCKETS 64
@@ -60,3 +61,9 @@ bool user_may_have_ring(const struct user *user, size_t bytes);
  * a line of its own: *ret_first says that this was it.
  */
 bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first);
+
+/*
+ * Whether a fault is worth a line that each new connection of this uid could bring about again: one a minute, because
+ * who is told of one knows what to look for, and all of them are counted.
+ */
+bool user_may_log_fault(struct user *user, uint64_t now);
