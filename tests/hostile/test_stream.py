@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hostile peer writes into its socket: parts of frames, frames cut and glued, bytes that are no frames, and
+generations mixed. The tables of what each frame means are tested in integration/test_wire.py, without the innocents."""
+
+import unittest
+
+from oracle import HostileTest
+
+import raw
+from harness import Child
+
+# Each of them closes its connection before the second question is answered.
+GARBAGE = """
+import contextlib, random
+dice = random.Random(20261125)
+made = 0
+say()
+while True:
+    head = raw.message(raw.QUERY, dice.choice((72, 112, 144))) if made % 3 else b""
+    pieces = (dice.randbytes(dice.randrange(1, 4000)), bytes([255]) * 4000, raw.hello()[:4] + b"GET / HTTP/1.0",
+              raw.own(raw.HELLO, magic=1, version=2**31 - 1), head + raw.message(raw.ALLOC, size=2**64 - 1, device_id=-1) * 40,
+              head + (b"\\xee" + bytes(111)) * 30)
+    with raw.Raw(path) as each, contextlib.suppress(OSError, raw.Closed):
+        each.send_bytes(head + pieces[made % len(pieces)])
+        each.socket.shutdown(raw.socket.SHUT_WR)
+        while each.socket.recv(65536):
+            pass
+    made += 1
+"""
+
+
+class Stream(HostileTest):
+    def test_01_a_part_of_a_frame_and_silence(self):
+        """Each of 111 connections stops at another byte. The parts wait for the rest, cost nobody anything, and go with
+        their connections: no report comes of them, and none is a bad frame."""
+        before = self.watch.figures()
+        with self.attack() as attacker:
+            attacker.run(
+                """
+                kept = [raw.Raw(path) for _ in range(111)]
+                for size, each in enumerate(kept, 1):
+                    each.query()
+                    each.query()
+                    each.send_bytes(raw.message(raw.ALLOC, size=4096, buffer_id=1, process_id=1)[:size])
+                    each.wait_until_read()
+                """
+            )
+            self.stay()
+            self.assertEqual(self.watch.figures()["sessions"] - before["sessions"], 112)
+        after = self.watch.figures()
+        self.assertEqual(after["bad_frames"], before["bad_frames"])
+        self.assertEqual(after["leaked_buffers"], before["leaked_buffers"])
+
+    def test_02_frames_cut_at_every_byte_and_glued(self):
+        """However they are cut, and a thousand in one piece: the answers are those of whole frames."""
+        with self.attack() as attacker:
+            attacker.run(
+                """
+                def talk(size):
+                    held = dict(device_id=size, buffer_id=0x1000)
+                    return b"".join((
+                        raw.message(raw.QUERY, size, device_id=size), raw.message(raw.ALLOC, size, size=4096, **held),
+                        raw.message(raw.QUERY, size, device_id=size), raw.message(raw.FREE, size, **held),
+                        raw.message(raw.QUERY, size, device_id=size),
+                    ))
+
+                def check(size, times, *cuts):
+                    with raw.Raw(path, size) as each:
+                        each.send_cut(talk(size) * times, *cuts)
+                        told = [each.read()["dram_allocated"] for _ in range(3 * times)]
+                    assert told == [0, 4096, 0] * times, (size, cuts, told)
+
+                for size in (72, 112, 144):
+                    # From the second byte of a first frame of 72 on, and of the others behind 72, the length is known.
+                    for cut in range(1 if size == 112 else size + 1, 5 * size):
+                        check(size, 1, cut)
+                    check(size, 200)
+                check(112, 1, *range(1, 5 * 112))
+                """
+            )
+
+    def test_03_what_is_no_frame(self):
+        """Random bytes, unknown types, another version, absurd numbers, again and again over new connections: refused
+        and counted, the connection closed, and said once and not each time."""
+        before = self.watch.figures()
+        logs = r"Closed a connection of process {pid} \(uid {uid}\): it sends what no client sends"
+        with self.attack(Child, GARBAGE, logs=logs, besides=r"Refused a report of process \d+ \(uid 40001\)") as attacker:
+            attacker.hear()
+            self.stay()
+        after = self.watch.figures()
+        self.assertGreater(after["bad_frames"] - before["bad_frames"], 100)
+
+    def test_28_three_generations_and_features_of_the_future(self):
+        """Each connection is spoken to as its first frame asks, whoever else is there; what a HELLO asks for that this
+        server does not know is left out of the answer."""
+        with self.attack() as attacker:
+            attacker.run(
+                """
+                older = [raw.Raw(path, size) for size in (72, 112, 144)]
+                newer = raw.Raw(path)
+                welcome = newer.hello(raw.REPORTER, features=2**32 - 1)
+                same = raw.Raw(path)
+                known = same.hello(raw.REPORTER, features=raw.RING_FEATURES | raw.HISTORY_FEATURE)["features"]
+                ring = newer.ring()
+                ring.resync()
+                def turn(number):
+                    for at, each in enumerate(older):
+                        each.alloc(at, 1 << at, device_id=3)
+                    ring.alloc(64 + number, 8, device_id=3)
+                    newer.fence()
+                    totals = [each.totals(3)[0] for each in (*older, newer)]
+                    for at, each in enumerate(older):
+                        each.free(at, device_id=3)
+                    ring.free(64 + number, device_id=3)
+                    assert totals == [15] * 4, totals
+                """
+            )
+            self.assertEqual(attacker.ask("(welcome['version'], welcome['features'])"), (1, attacker.ask("known")))
+            self.repeat(lambda: attacker.do("[turn(n) for n in range(20)]"))
+
+
+if __name__ == "__main__":
+    unittest.main()
