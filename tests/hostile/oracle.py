@@ -32,7 +32,7 @@ import re
 from innocents import INNOCENT, KEPT, Asker, Bystander
 
 import raw
-from harness import PATIENCE, Child, Puppet, ServerTest, wait_until
+from harness import PATIENCE, Puppet, ServerTest, read_proc, wait_until
 from ring_test import OUTCOMES
 
 __all__ = ["ATTACKER", "INNOCENT", "KEPT", "LEFT_BEHIND", "STALL", "HostileTest"]
@@ -78,11 +78,11 @@ class HostileTest(ServerTest):
 
     def attacker(self, kind=Puppet, *arguments):
         """A process of the attacker's uid, gone at the end of the attack: Puppet, RingPuppet, BarePuppet, or Child with
-        its code."""
-        if kind is Child:
-            made = Child(*arguments, self.server.path, ATTACKER)
+        its code, or a class made from one of them."""
+        if issubclass(kind, Puppet):
+            made = kind(self.server.path, ATTACKER)
         else:
-            made = kind(self.server.path, ATTACKER, *arguments)
+            made = kind(*arguments, self.server.path, ATTACKER)
         self.addCleanup(made.close)
         self.attackers.append(made)
         return made
@@ -120,6 +120,10 @@ class HostileTest(ServerTest):
     def _another_window(self):
         already = self.bystander.tell("measure")["windows"]
         return lambda: self.bystander.tell("measure")["windows"] > already
+
+    def server_cpu_ns(self):
+        """How long the server has been running on a processor."""
+        return int(read_proc(self.server.process.pid, "schedstat").split()[0])
 
     # Judging
 
