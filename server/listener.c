@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
@@ -19,6 +20,7 @@
 #include "protocol/tt_alloc_protocol.h"
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/mounts.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -154,7 +156,42 @@ static int listen_on_path(struct listeners *listeners, struct server *server, co
     listener->file = file;
     listener_start(listener, file.fd);
     log_line(LOG_INFO, "Listening on %s", path);
+    if (mounts_hide(path))
+        log_line(LOG_WARNING,
+                 "Nobody else may see %s, because this process has a private view of its directory (PrivateTmp=?); use "
+                 "tt-allocation-server.socket, or --socket with a path that all see",
+                 path);
     return 0;
+}
+
+void listener_move(struct listener *listener, int former_fd)
+{
+    struct ev_loop *loop = listener->server->loop;
+
+    on_acceptable(loop, &listener->acceptable, EV_READ);
+    ev_io_stop(loop, &listener->acceptable);
+    close(former_fd);
+    listener->fd = listener->file.fd;
+    ev_io_set(&listener->acceptable, listener->fd, EV_READ);
+    if (!ev_is_active(&listener->pause))
+        ev_io_start(loop, &listener->acceptable);
+}
+
+/* Where it stands, if that can be seen from here. */
+static void note_path(struct listener *listener)
+{
+    struct sockaddr_un address;
+    socklen_t length = sizeof(address);
+    struct socket_file file = {.fd = -1, .lock_fd = -1};
+
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0 || length > sizeof(address) ||
+        address.sun_path[0] != '/')
+        return;
+    address.sun_path[sizeof(address.sun_path) - 1] = '\0';
+    if (socket_file_find(address.sun_path, &file) < 0)
+        return;
+    listener->path = strdup(address.sun_path);
+    listener->file = file;
 }
 
 static int listen_on_passed(struct listeners *listeners, struct server *server, int fd)
@@ -173,6 +210,8 @@ static int listen_on_passed(struct listeners *listeners, struct server *server, 
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
     listener_start(listener, fd);
+    listener->passed = true;
+    note_path(listener);
     return 0;
 }
 
@@ -202,7 +241,7 @@ static void listener_free(struct listener *listener)
         ev_io_stop(listener->server->loop, &listener->acceptable);
         ev_timer_stop(listener->server->loop, &listener->pause);
     }
-    if (listener->path)
+    if (listener->path && !listener->passed)
         socket_file_remove(listener->path, &listener->file);
     else if (listener->fd >= 0)
         close(listener->fd);

@@ -23,8 +23,10 @@ struct listener {
     ev_io acceptable;
     ev_timer pause; /* when the kernel has no memory for another connection */
 
-    char *path; /* of a socket of our own making; NULL if it was passed */
-    struct socket_file file;
+    char *path;              /* NULL: of a passed one that has none, or not in our mount namespace */
+    bool passed;             /* not of our own making: not ours to remove or to make again */
+    bool told;               /* that it is gone */
+    struct socket_file file; /* of a passed one only which it is */
 };
 
 struct listeners {
@@ -39,4 +41,7 @@ struct listeners {
  * failure.
  */
 int listeners_init(struct listeners *listeners, struct server *server, const char *const *paths, size_t count);
+
+/* Listens on the socket that was made instead of the former one, whose queue is taken in first. */
+void listener_move(struct listener *listener, int former_fd);
 void listeners_done(struct listeners *listeners);

@@ -112,7 +112,7 @@ int server_init(struct server *server, const struct server_options *options)
 {
     int error;
 
-    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1};
+    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
     list_init(&server->sessions);
     tune_malloc();
     server->fd_limit = raise_fd_limit();
@@ -133,7 +133,10 @@ int server_init(struct server *server, const struct server_options *options)
     error = hardware_init(&server->hardware, server->loop, &server->registry, options->root);
     if (error < 0)
         return error;
-    return listeners_init(&server->listeners, server, options->paths, options->path_count);
+    error = listeners_init(&server->listeners, server, options->paths, options->path_count);
+    if (error == 0)
+        socket_watch_init(&server->socket_watch, server);
+    return error;
 }
 
 /* Once a second at most: processes that come and go must not keep systemd busy, nor make us wait for it. */
@@ -161,6 +164,7 @@ void server_done(struct server *server)
         session_finish(LIST_ENTRY(server->sessions.next, struct session, link));
     drain_done(&server->drain);
     hardware_done(&server->hardware);
+    socket_watch_done(&server->socket_watch);
     listeners_done(&server->listeners);
     if (server->reporter.loop)
         reporter_done(&server->reporter);

@@ -18,6 +18,7 @@
 #include "server/pace.h"
 #include "server/registry.h"
 #include "server/reporter.h"
+#include "server/socket_watch.h"
 
 #define SERVER_GROUP "tt-alloc" /* its members may see what the buffers of others are */
 #define SERVER_READ_SIZE 65520  /* a multiple of all three frame sizes, just under 64 KiB */
@@ -30,6 +31,7 @@ struct server {
     struct drain drain;
     struct pace pace;
     struct listeners listeners;
+    struct socket_watch socket_watch;
     struct list sessions;
     uint64_t started; /* monotonic */
     gid_t group;      /* of SERVER_GROUP; (gid_t)-1 if there is none */

@@ -55,6 +55,22 @@ static bool is_same_file(int fd, const char *path)
            opened.st_ino == named.st_ino;
 }
 
+/* In /tmp somebody else may have made it first, and could hold it for ever. */
+static int open_lock(const char *name, int *ret)
+{
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat status;
+
+    if (fd < 0)
+        return fail(name, -errno, NULL);
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid()) {
+        close(fd);
+        return fail(name, -EEXIST, "the lock file is not ours; remove it, or choose another path with --socket");
+    }
+    *ret = fd;
+    return 0;
+}
+
 /* The lock file goes away with its server, so after locking it must be checked that it is still the one with that name.
  */
 static int take_lock(const char *path, int *ret)
@@ -63,11 +79,11 @@ static int take_lock(const char *path, int *ret)
 
     lock_path(path, name, sizeof(name));
     for (;;) {
-        int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        int error;
+        int fd = -1;
+        int error = open_lock(name, &fd);
 
-        if (fd < 0)
-            return fail(name, -errno, NULL);
+        if (error < 0)
+            return error;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
             error = errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
             close(fd);
@@ -186,11 +202,64 @@ int socket_file_make(const char *path, struct socket_file *ret)
     return 0;
 }
 
-void socket_file_remove(const char *path, struct socket_file *file)
+/* An age cleaner that took the socket may have taken the lock file too. */
+static int keep_lock(const char *path, int *lock_fd)
+{
+    char name[sizeof(struct sockaddr_un) + 8];
+    int fd, error;
+
+    lock_path(path, name, sizeof(name));
+    if (is_same_file(*lock_fd, name))
+        return 0;
+    error = take_lock(path, &fd);
+    if (error < 0)
+        return error;
+    close(*lock_fd);
+    *lock_fd = fd;
+    return 0;
+}
+
+int socket_file_make_again(const char *path, struct socket_file *file, int *ret_former_fd)
+{
+    int former_fd = file->fd;
+    struct sockaddr_un address;
+    int error = make_address(path, &address);
+
+    if (error == 0)
+        error = keep_lock(path, &file->lock_fd);
+    if (error == 0)
+        error = clear_path(&address);
+    if (error == 0)
+        error = bind_and_listen(&address, file);
+    if (error == 0)
+        *ret_former_fd = former_fd;
+    return error;
+}
+
+int socket_file_find(const char *path, struct socket_file *file)
 {
     struct stat status;
 
-    if (lstat(path, &status) == 0 && status.st_dev == file->device && status.st_ino == file->inode)
+    if (lstat(path, &status) < 0)
+        return -errno;
+    if (!S_ISSOCK(status.st_mode))
+        return -ENOTSOCK;
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    return 0;
+}
+
+bool socket_file_stands(const char *path, const struct socket_file *file)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && status.st_nlink > 0 && status.st_dev == file->device &&
+           status.st_ino == file->inode;
+}
+
+void socket_file_remove(const char *path, struct socket_file *file)
+{
+    if (socket_file_stands(path, file))
         unlink(path);
     close(file->fd);
     drop_lock(path, file->lock_fd);

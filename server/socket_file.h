@@ -5,6 +5,7 @@
  * Making a listening Unix socket at a path where others may be trying the same, or worse.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct socket_file {
@@ -20,6 +21,17 @@ struct socket_file {
  * remove; -ENAMETOOLONG; else what the system said.
  */
 int socket_file_make(const char *path, struct socket_file *ret);
+
+/*
+ * For one that is not at its path any more: makes another, as the first was made, under a lock that is held the whole
+ * time. On success fd is the new one, and ret_former_fd the old one, which is now the caller's to close.
+ */
+int socket_file_make_again(const char *path, struct socket_file *file, int *ret_former_fd);
+
+/* Notes which socket stands at the path, for one that somebody else made: fd and lock_fd are untouched. */
+int socket_file_find(const char *path, struct socket_file *file);
+/* Whether it is still that one; without a name of its own, as the source of a bind mount may be, it is not. */
+bool socket_file_stands(const char *path, const struct socket_file *file);
 
 /* Removes socket and lock file, unless somebody else's stand there now, and closes both. */
 void socket_file_remove(const char *path, struct socket_file *file);

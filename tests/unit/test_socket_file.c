@@ -412,6 +412,31 @@ static void test_a_symlink_for_a_lock(void **state)
     unlink(lock);
 }
 
+/* Somebody was faster in /tmp, and might hold it for ever. */
+static void test_a_lock_file_of_another_user(void **state)
+{
+    int fd = open(lock, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(fchown(fd, NOBODY, NOBODY), 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+    assert_refused(path, -EEXIST, "is not ours");
+    assert_true(exists(lock));
+    close(fd);
+    unlink(lock);
+}
+
+static void test_a_fifo_for_a_lock(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(lock, 0600), 0);
+    assert_refused(path, -EEXIST, "is not ours");
+    assert_true(exists(lock));
+    unlink(lock);
+}
+
 static void test_a_socket_of_another_kind(void **state)
 {
     int fd = put_socket(SOCK_DGRAM, -1);
@@ -536,6 +561,58 @@ static void test_removing_what_is_gone(void **state)
     assert_nothing_left();
 }
 
+/* ---- Making it again ---- */
+
+static void assert_made_again(struct socket_file *file)
+{
+    int former_fd = -1, before = file->fd, fd;
+
+    assert_false(socket_file_stands(path, file));
+    assert_int_equal(socket_file_make_again(path, file, &former_fd), 0);
+    assert_int_equal(former_fd, before);
+    close(former_fd);
+    assert_true(socket_file_stands(path, file));
+    fd = reach(0);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_refused(path, -EADDRINUSE, "another tt-allocation-server has it"); /* the lock is held */
+}
+
+static void test_what_a_cleaner_took_is_made_again(void **state)
+{
+    struct socket_file file = make();
+
+    (void)state;
+    assert_true(socket_file_stands(path, &file));
+    unlink(path);
+    assert_made_again(&file);
+    unlink(path);
+    unlink(lock);
+    assert_made_again(&file);
+    socket_file_remove(path, &file);
+    assert_nothing_left();
+}
+
+static void test_what_stands_there_instead_stays(void **state)
+{
+    struct socket_file file = make(), other = {.fd = -1}, unchanged = file;
+    int former_fd = -1;
+
+    (void)state;
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(socket_file_find(path, &other), -ENOTSOCK);
+    assert_int_equal(socket_file_make_again(path, &file, &former_fd), -EEXIST);
+    assert_memory_equal(&file, &unchanged, sizeof(file));
+    assert_int_equal(former_fd, -1);
+    rmdir(path);
+    assert_int_equal(socket_file_find(path, &other), -ENOENT);
+    assert_made_again(&file);
+    assert_int_equal(socket_file_find(path, &other), 0);
+    assert_true(socket_file_stands(path, &other));
+    socket_file_remove(path, &file);
+}
+
 /* Many try at once; one gets it, and when it is done, all is as before. */
 static void test_a_race_has_one_winner(void **state)
 {
@@ -618,6 +695,8 @@ int main(void)
         TEST(test_a_fifo_and_a_directory),
         TEST(test_symlinks),
         TEST(test_a_symlink_for_a_lock),
+        TEST(test_a_lock_file_of_another_user),
+        TEST(test_a_fifo_for_a_lock),
         TEST(test_a_socket_of_another_kind),
         TEST(test_a_missing_directory),
         TEST(test_a_dead_socket_of_another_user),
@@ -626,6 +705,8 @@ int main(void)
         TEST(test_an_ordinary_user_beside_a_dead_socket_of_root),
         TEST(test_what_somebody_else_put_there_stays),
         TEST(test_removing_what_is_gone),
+        TEST(test_what_a_cleaner_took_is_made_again),
+        TEST(test_what_stands_there_instead_stays),
         TEST(test_a_race_has_one_winner),
     };
 
