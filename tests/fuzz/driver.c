@@ -38,19 +38,6 @@ static size_t corpus_count;
 static struct input current;
 static uint64_t random_state = 1;
 
-/* So that a finding of a sanitizer ends in the handler below. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "abort_on_error=1";
-}
-
-const char *__ubsan_default_options(void);
-const char *__ubsan_default_options(void)
-{
-    return "abort_on_error=1:print_stacktrace=1";
-}
-
 static void keep_input(int number)
 {
     int fd = open("crash-input", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
