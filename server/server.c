@@ -20,7 +20,10 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/loop_memory.h"
 #include "server/session.h"
+
+#define FD_LIMIT_MAX (1 << 18)
 
 static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
 {
@@ -59,14 +62,15 @@ static void on_remains(struct remains remains, void *userdata)
     reporter_add_remains(&server->reporter, remains);
 }
 
-/* Each session takes two descriptors: the socket and the pidfd. */
+/* Each session takes two descriptors: the socket and the pidfd. Some hosts allow a thousand million; there is nobody to
+ * use them. */
 static size_t raise_fd_limit(void)
 {
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 1024;
-    limit.rlim_cur = limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max < FD_LIMIT_MAX ? limit.rlim_max : FD_LIMIT_MAX;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
 }
@@ -119,7 +123,7 @@ int server_init(struct server *server, const struct server_options *options)
     server->group = find_group();
     registry_init(&server->registry, on_remains, server);
 
-    server->loop = ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+    server->loop = loop_memory_init(server->fd_limit) < 0 ? NULL : ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
     server->scratch = malloc(SERVER_READ_SIZE + TT_ALLOC_FRAME_MAX);
     if (!server->loop || !server->scratch) {
         log_line(LOG_ERR, "Cannot start: no event loop or no memory");
@@ -172,4 +176,5 @@ void server_done(struct server *server)
     free(server->scratch);
     if (server->loop)
         ev_loop_destroy(server->loop);
+    loop_memory_done();
 }
