@@ -31,6 +31,7 @@
     X(refused_region)                                                                                                  \
     X(refused_limit)                                                                                                   \
     X(refused_memory)                                                                                                  \
+    X(out_of_memory) /* what else could not be had: answers, rings, entries of processes that ended, ... */            \
     X(refused_description)                                                                                             \
     X(pid_mismatch)                                                                                                    \
     X(not_permitted)                                                                                                   \

@@ -126,7 +126,7 @@ static enum verdict keep_back(struct session *session, const uint8_t *bytes, siz
     if (size > 0) {
         backlog = malloc(size);
         if (!backlog)
-            return VERDICT_CLOSE;
+            return session_give_up(session);
         memcpy(backlog, bytes, size);
     }
     free(session->backlog);

@@ -115,7 +115,7 @@ static void end_process(struct registry *registry, struct process *process, uint
 
     memcpy(remains.comm, process->facts.comm, sizeof(remains.comm));
     if (ended_add(&registry->ended, process, reason, clock_now()) < 0)
-        registry->figures.refused_memory++;
+        registry->figures.out_of_memory++;
     withdraw_from_devices(process);
     remains.buffers = buffers;
     process->ledger = NULL;

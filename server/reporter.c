@@ -210,6 +210,7 @@ void reporter_add_remains(struct reporter *reporter, struct remains remains)
     struct job *job;
 
     if (job_new(reporter, &job) < 0) {
+        reporter->registry->figures.out_of_memory++;
         remains_release_devices(&remains);
         ledger_free(remains.ledger);
         remains_settle(&remains);

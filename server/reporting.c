@@ -41,7 +41,7 @@ enum verdict reporting_begin(struct session *session)
     if (session->process)
         return VERDICT_GO_ON;
     if (registry_attach(registry_of(session), &session->peer, &session->process) < 0)
-        return VERDICT_CLOSE;
+        return session_give_up(session);
     if (session->label_pid > 0)
         session->process->label_pid = session->label_pid;
     reporting_note_job(session);
@@ -209,11 +209,13 @@ enum verdict reporting_request_ring(struct session *session, const struct tt_all
     status = make_ring(session, &slots, &fd);
     if (status == 0)
         drain_add(&session->server->drain, session);
+    else if (status == -ENOMEM)
+        registry_of(session)->figures.out_of_memory++;
     if (send_ring(session, status < 0 ? 0 : slots, status < 0 ? 0 : ring_size(slots), status, fd) == 0)
         return VERDICT_GO_ON;
     if (fd >= 0)
         close(fd);
-    return VERDICT_CLOSE;
+    return session_give_up(session);
 }
 
 static enum verdict apply_records(struct session *session, const struct tt_alloc_records *records)

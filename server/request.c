@@ -30,7 +30,7 @@ static enum verdict send_frame(struct session *session, const void *frame, size_
 {
     if (session->is_deaf)
         return VERDICT_GO_ON;
-    return output_add(&session->output, frame, size) < 0 ? VERDICT_CLOSE : VERDICT_GO_ON;
+    return output_add(&session->output, frame, size) < 0 ? session_give_up(session) : VERDICT_GO_ON;
 }
 
 /* ---- Questions of the proof of concept ---- */
@@ -142,7 +142,7 @@ static enum verdict on_dump(struct session *session)
 
     if (session->is_authorised) {
         if (reporter_dump(&session->server->reporter) < 0)
-            registry_of(session)->figures.refused_memory++;
+            registry_of(session)->figures.out_of_memory++;
         return VERDICT_GO_ON;
     }
     registry_of(session)->figures.not_permitted++;
@@ -256,7 +256,8 @@ static enum verdict on_reset_peaks(struct session *session, const struct tt_allo
 
     if (session->is_deaf)
         return VERDICT_GO_ON;
-    return answer_end_only(&session->output, TT_ALLOC_RESET_PEAKS, status) < 0 ? VERDICT_CLOSE : VERDICT_GO_ON;
+    return answer_end_only(&session->output, TT_ALLOC_RESET_PEAKS, status) < 0 ? session_give_up(session)
+                                                                               : VERDICT_GO_ON;
 }
 
 bool request_is_question(const struct tt_alloc_frame *frame)

@@ -27,6 +27,22 @@
 #define READ_PER_TURN (1 << 20)
 #define READ_LITTLE 5040 /* a multiple of all three frame sizes */
 
+#define GIVE_UP_TOLD_EVERY (10 * NSEC_PER_SEC)
+
+enum verdict session_give_up(struct session *session)
+{
+    static uint64_t told;
+    uint64_t now = clock_now();
+
+    session->server->registry.figures.out_of_memory++;
+    if (told && now - told < GIVE_UP_TOLD_EVERY)
+        return VERDICT_CLOSE;
+    told = now;
+    log_line(LOG_WARNING, "Gave up the connection of process %d (uid %u): out of memory; others are only counted",
+             (int)session->peer.pid, (unsigned)session->peer.uid);
+    return VERDICT_CLOSE;
+}
+
 /* ---- Sending ---- */
 
 /* Sends, and makes more of an open answer while the peer takes it. A lost peer's reports still count. */
@@ -37,7 +53,7 @@ static enum verdict flush(struct session *session)
 
     if (session->answer.is_open && output_waiting(&session->output) < OUTPUT_ENOUGH &&
         answer_continue(&session->answer, &server->registry, server->started, &session->output) < 0)
-        return VERDICT_CLOSE;
+        return session_give_up(session);
     result = output_send(&session->output, session->fd);
     if (result ==
         -ETOOMANYREFS) /* too many descriptors are on their way: who waits for a ring must not wait for ever */

@@ -80,6 +80,9 @@ struct session {
 /* Takes fd over, also on failure. -ENOMEM, -EIO, -EMFILE, -EDQUOT: too many sessions of this uid. */
 int session_open(struct server *server, int fd);
 
+/* A request cannot be served for want of memory: it is counted, and the verdict is to close. */
+enum verdict session_give_up(struct session *session);
+
 /* Watch the peer's process from now on: it reports. */
 void session_watch_exit(struct session *session);
 

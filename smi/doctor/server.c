@@ -67,6 +67,7 @@ static const struct trouble {
     {"refused_region", "reports were refused: unknown regions", LOOK},
     {"refused_limit", "reports were refused: a user has too many live buffers", LOOK},
     {"refused_memory", "reports were refused: the server had no memory", LOOK},
+    {"out_of_memory", "times the server had no memory for an answer, a ring or an entry of its lists", LOOK},
     {"refused_announced", "buffers were refused while a process told all of its own", LOOK},
     {"sessions_refused", "connections were refused", LOOK},
     {"bad_frames", "frames were none of our protocol", LOOK},

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Case 37: the server's memory runs out, at every single call that asks for some, and for good.
+
+What is not to be had is refused and counted. Nobody who was there before suffers, the books stay exact, and when memory
+is back everything works. What stands between the server and its allocator is integration/helpers/scarce.c, which lets
+chosen calls fail, also those of libev and libsystemd.
+"""
+
+import contextlib
+import mmap
+import os
+import pathlib
+import struct
+import sys
+import tempfile
+import unittest
+import unittest.mock
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+
+import raw
+from harness import LIB, wait_until
+from ring_test import OUTCOMES, REGION, RingTest
+
+FOR_EVER = 2**64 - 1
+SPARED_IN_A_ROW = 3  # conversations that needed no further call: how often it asks depends a little on time
+GONE = (raw.Closed, BrokenPipeError, ConnectionResetError)
+
+
+class Scarcity:
+    """The page that is shared with scarce.c in the server."""
+
+    FIELDS = "calls", "start", "until", "failed"
+
+    def __init__(self):
+        self.file = tempfile.NamedTemporaryFile(prefix="tt-alloc-scarce-")
+        self.file.truncate(4096)
+        self.page = mmap.mmap(self.file.fileno(), 4096)
+
+    def close(self):
+        self.page.close()
+        self.file.close()
+
+    def environment(self):
+        return {
+            "LD_PRELOAD": str(LIB / "libscarce.so"),
+            "TT_SCARCE": self.file.name,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
+        }
+
+    @contextlib.contextmanager
+    def fail(self, start, count):
+        """Within the block the calls number start, start + 1, ... fail."""
+        self.page[:32] = struct.pack("=4Q", 0, start, min(start + count, FOR_EVER), 0)
+        try:
+            yield
+        finally:
+            self.page[8:24] = bytes(16)
+
+    def failed(self):
+        return struct.unpack_from("=Q", self.page, 24)[0]
+
+
+class Conversation:
+    """Everything that can be said to a server. Where it is refused or cut off, it goes on with the next thing."""
+
+    BUFFERS = 300
+    LISTS = tuple(
+        raw.own(type_, process_id=0, region=-1, resolution=1000) for type_ in range(raw.LIST_DEVICES, raw.LIST_HISTORY + 1)
+    )
+
+    def __init__(self, path):
+        self.path = path
+        ids = range(self.BUFFERS)
+        self.reports = [raw.record(raw.ALLOC, 0x1000 + n, 100, n % 7, n % 3) for n in ids]
+        self.reports += [raw.record(raw.FREE, 0x1000 + n, 0, n % 7, n % 3) for n in ids if n % 2]
+
+    def run(self, part):
+        with contextlib.suppress(*GONE):
+            part(self)
+
+    def by_ring(self):
+        with raw.Raw(self.path) as c, contextlib.ExitStack() as rings:
+            c.hello(raw.REPORTER, features=raw.RING_FEATURES, instance=1)
+            c.send_bytes(raw.own(raw.DESCRIBE_DEVICE, 0, asic_id=0xABC, known=raw.KNOWN["asic_id"]))
+            ring = self.ring(c, rings, 1024)
+            larger = self.ring(c, rings, 4096)
+            if ring and larger:
+                ring.resync((1, 10), (2, 20))
+                ring = ring.switch_to(larger)
+            if ring or larger:
+                self.report(ring or larger)
+            self.ask(c)
+
+    def ring(self, c, rings, slots):
+        reply, descriptors = c.request_ring(slots)
+        if reply["status"]:
+            return None
+        ring = raw.Ring(c, reply, descriptors[0])
+        rings.callback(ring.close)
+        return ring
+
+    def report(self, ring):
+        for report in self.reports:
+            if ring.waiting() < ring.slots:
+                ring.write(ring.tail, report[:28] + struct.pack("=I", ring.tail & 0xFFFFFFFF))
+                ring.tail = (ring.tail + 1) % 2**64
+                ring.made += 1
+        ring.publish()
+        ring.resync((2, 20))
+
+    def ask(self, c):
+        """For all lists at once, and reads what comes without looking closer."""
+        c.send_bytes(b"".join(self.LISTS) + raw.own(raw.RESET_PEAKS, process_id=-1))
+        text, ends = b"", 0
+        while ends <= len(self.LISTS):
+            piece = c.socket.recv(1 << 18)
+            if not piece:
+                return
+            whole = len(text) // 112
+            text += piece
+            ends += text[whole * 112 : len(text) // 112 * 112 : 112].count(bytes([raw.END]))
+
+    def by_records(self):
+        """It takes the place of a former connection of the same process, and leaves in the middle of a frame."""
+        with raw.Raw(self.path) as c, raw.Raw(self.path) as d:
+            for each in (c, d):
+                each.hello(raw.REPORTER, features=raw.RING_FEATURES, instance=2)
+                each.send_records(
+                    raw.record(raw.RESYNC_BEGIN, 1, 0),
+                    raw.record(raw.RESYNC_BUFFER, 5, 50, references=1),
+                    raw.record(raw.RESYNC_END, 1, 0),
+                    raw.record(raw.ALLOC, 6, 60),
+                )
+            d.send_cut(raw.message(raw.ALLOC, size=7, buffer_id=7), 50)
+            d.fence()
+            d.send_bytes(raw.message(raw.ALLOC, size=8, buffer_id=8)[:70])
+
+    def as_older_programs_do(self):
+        for size in (72, 112, 144):
+            with raw.Raw(self.path, size) as c:
+                frames = [raw.message(raw.ALLOC, size, size=64, buffer_id=n, buffer_type=n % 5) for n in range(20)]
+                frames += [raw.message(type_, size, size=5, buffer_id=1) for type_ in (raw.CB_ALLOC, raw.KERNEL_LOAD)]
+                frames += [raw.message(raw.FREE, size, buffer_id=3), raw.message(raw.DUMP_REMAINING, size)]
+                c.send_bytes(b"".join(frames))
+                c.query()
+
+
+class Scarce(RingTest):
+    """The innocent of another uid is there before, and says nothing meanwhile."""
+
+    OPTIONS = ("--leak-lines", "3")
+    PARTS = Conversation.by_ring, Conversation.by_records, Conversation.as_older_programs_do
+    COUNTED = "refused_memory", "refused_announced", "refused_description", "sessions_refused", "out_of_memory"
+    # What is done without, and not counted: the command line of each process that begins to report.
+    UNCOUNTED_MAX = 3
+
+    def setUp(self):
+        self.scarcity = Scarcity()
+        self.addCleanup(self.scarcity.close)
+        with unittest.mock.patch.dict(os.environ, self.scarcity.environment()):
+            super().setUp()
+        self.a.leave()
+        self.conversation = Conversation(self.server.path)
+        for part in self.PARTS:
+            self.conversation.run(part)
+        self.settle()
+        self.descriptors = self.server.fd_count()
+
+    def settle(self):
+        def is_over():
+            figures = self.watch.figures()
+            return figures["sessions"] == 2 and figures["processes"] == 1 and figures
+
+        return wait_until(is_over, "the conversation to be forgotten")
+
+    def check(self):
+        figures = self.settle()
+        self.check_innocent()
+        self.assertEqual(self.server.fd_count(), self.descriptors)
+        self.assertEqual(figures["reports"], sum(figures[name] for name in OUTCOMES), figures)
+        held = {key[2]: row["usage"][key]["bytes"] for row in self.rows() for key in row["usage"] if key[1] == REGION}
+        self.assertEqual({region: held[region] for region in self.INNOCENT}, self.INNOCENT)
+
+    def rows(self):
+        return [row for row in self.watch.entries(raw.LIST_DEVICES) if row["device_id"] == 0]
+
+    def refusals(self):
+        figures = self.watch.figures()
+        return sum(figures[name] for name in self.COUNTED)
+
+    def sweep(self, part):
+        """Every call in turn, until there are no more. How many of those that failed were not counted."""
+        call = spared = uncounted = 0
+        before = self.refusals()
+        while spared < SPARED_IN_A_ROW:
+            with self.scarcity.fail(call, 1):
+                self.conversation.run(part)
+            self.settle()
+            spared = 0 if self.scarcity.failed() else spared + 1
+            after = self.refusals()
+            uncounted += spared == 0 and after == before
+            before, call = after, call + 1
+            if call % 16 == 0:
+                self.check()
+        self.assertGreater(call, 10, "calls that ask for memory")
+        return uncounted
+
+    def test_37_at_every_single_call(self):
+        for part in self.PARTS:
+            with self.subTest(part=part.__name__):
+                self.assertLessEqual(self.sweep(part), self.UNCOUNTED_MAX)
+                self.check()
+        self.server.wait_for_line(r"process \d+ \(uid 0\): out of memory")
+
+    def test_37_from_a_call_on(self):
+        """Nothing is to be had any more, and the innocent still is what it was when it is over."""
+        for call in (0, 1, 2, 4, 8, 16, 32, 64, 128):
+            with self.scarcity.fail(call, FOR_EVER):
+                for part in self.PARTS:
+                    self.conversation.run(part)
+            self.check()
+
+
+if __name__ == "__main__":
+    unittest.main()
