@@ -83,7 +83,7 @@ static int check_welcome(const struct tt_alloc_hello *welcome)
 static int greet(struct tt_alloc_connection *connection, const char *path)
 {
     struct tt_alloc_target target;
-    struct tt_alloc_hello hello = tt_alloc_make_hello(TT_ALLOC_FEATURE_HISTORY, 0);
+    struct tt_alloc_hello hello = tt_alloc_make_hello(TT_ALLOC_FEATURE_HISTORY | TT_ALLOC_FEATURE_FORGET, 0);
     union tt_alloc_answer answer;
 
     tt_alloc_target_resolve(path, &target);
@@ -231,4 +231,20 @@ int tt_alloc_reset_peaks(struct tt_alloc_connection *connection, int32_t device,
     struct tt_alloc_end_record end;
 
     return tt_alloc_ask(connection, &request, NULL, NULL, &end);
+}
+
+int tt_alloc_forget(struct tt_alloc_connection *connection, int32_t pid, uint64_t serial,
+                    struct tt_alloc_forgotten *ret)
+{
+    struct tt_alloc_list_request request = {
+        .type = TT_ALLOC_FORGET, .device_id = TT_ALLOC_ALL_DEVICES, .process_id = pid, .serial = serial};
+    struct tt_alloc_end_record end;
+
+    if (!tt_alloc_has_feature(connection, TT_ALLOC_FEATURE_FORGET))
+        return -EOPNOTSUPP;
+    int r = tt_alloc_ask(connection, &request, NULL, NULL, &end);
+    if (r < 0)
+        return r;
+    *ret = (struct tt_alloc_forgotten){.leaks = end.forgotten, .others = end.hidden};
+    return 0;
 }

@@ -101,6 +101,7 @@ static int fill_process(struct tt_alloc_list *list, struct tt_alloc_process *ite
         .label_pid = record->label_pid,
         .reason = record->reason,
         .inexact = (record->flags & TT_ALLOC_PROCESS_INEXACT) != 0,
+        .forgotten = (record->flags & TT_ALLOC_PROCESS_FORGOTTEN) != 0,
     };
     return add_string(list, record->comm);
 }

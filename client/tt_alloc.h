@@ -249,7 +249,8 @@ struct tt_alloc_process {
     const char *command; /* the whole command line, or comm where the server does not tell */
     size_t usage_count;
     const struct tt_alloc_usage *usage;
-    uint64_t job; /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
+    uint64_t job;   /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
+    bool forgotten; /* of an ended process: what it left is no finding any more, tt_alloc_forget() */
 };
 
 struct tt_alloc_buffer {
@@ -334,10 +335,31 @@ TT_ALLOC_PUBLIC const struct tt_alloc_history *tt_alloc_list_series(const struct
 TT_ALLOC_PUBLIC struct tt_alloc_list *tt_alloc_list_free(struct tt_alloc_list *list);
 
 /*
- * Sets peaks back to what is live now. pid 0 means the asking process, and anybody may; another pid, or -1 for all
- * processes and the devices' own peaks, is for authorised peers (-EPERM).
+ * Sets peaks back to what is live now. pid 0 means the asking process, whose own number device then is; another pid, or
+ * -1 for all processes and the devices' own peaks, goes with the server's numbers. device -1: all. Anybody may for
+ * processes of his own user, authorised peers for all (-EPERM). -ESRCH no such process, -ENODEV nothing was reported on
+ * this device, or not by this process.
  */
 TT_ALLOC_PUBLIC int tt_alloc_reset_peaks(struct tt_alloc_connection *connection, int32_t device, int32_t pid);
+
+struct tt_alloc_forgotten {
+    uint64_t leaks;  /* that were forgotten now */
+    uint64_t others; /* that were meant as well, but stand because they are another user's */
+};
+
+/*
+ * Has leaks forgotten, once it is known where they come from: of the ended processes with this pid (0: any) and this
+ * serial (0: any) that left something behind, each is `forgotten` from now on. tt-smi leaks then no longer finds it;
+ * tt_alloc_list_ended() goes on listing it, with what it left. The server counts and logs who did this, and remembers
+ * it as long as the entry itself. Anybody may for processes of his own user, authorised peers for all.
+ *
+ * 0, with *ret filled: also if all leaks were meant and there was none. -EPERM all that were meant are another user's.
+ * -ESRCH a process was named and none is meant. -EOPNOTSUPP the server is an older one. After these the connection is
+ * good for other questions; further errors are those of the list calls. *ret is untouched on failure, and holds nothing
+ * that must be freed. As with all calls, one thread at a time may use a connection.
+ */
+TT_ALLOC_PUBLIC int tt_alloc_forget(struct tt_alloc_connection *connection, int32_t pid, uint64_t serial,
+                                    struct tt_alloc_forgotten *ret);
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,7 @@ static bool is_144_request(uint8_t type)
 static bool is_own_request(uint8_t type)
 {
     return (type >= TT_ALLOC_HELLO && type <= TT_ALLOC_DESCRIBE_DEVICE && type != TT_ALLOC_WELCOME) ||
-           (type >= TT_ALLOC_LIST_DEVICES && type <= TT_ALLOC_LIST_HISTORY) ||
+           (type >= TT_ALLOC_LIST_DEVICES && type <= TT_ALLOC_FORGET) ||
            (type >= TT_ALLOC_RING_REQUEST && type <= TT_ALLOC_RECORDS && type != TT_ALLOC_RING);
 }
 

@@ -66,6 +66,7 @@ enum tt_alloc_type {
     TT_ALLOC_LIST_FIGURES = 44,
     TT_ALLOC_RESET_PEAKS = 45,
     TT_ALLOC_LIST_HISTORY = 46,
+    TT_ALLOC_FORGET = 47,
 
     TT_ALLOC_RING_REQUEST = 48,
     TT_ALLOC_RING = 49, /* the answer, with the memory's descriptor */
@@ -216,6 +217,7 @@ TT_ALLOC_AT(tt_alloc_message_144, pad3, 140, 4);
 #define TT_ALLOC_FEATURE_RESYNC (UINT64_C(1) << 2)      /* RESYNC_* records are understood */
 /* bit 3 (subscribe) is reserved */
 #define TT_ALLOC_FEATURE_HISTORY (UINT64_C(1) << 4) /* LIST_HISTORY is answered */
+#define TT_ALLOC_FEATURE_FORGET (UINT64_C(1) << 5)  /* FORGET is answered */
 
 /* flags of HELLO */
 #define TT_ALLOC_HELLO_REPORTER (UINT32_C(1) << 0) /* will report buffers: list the process from now on */
@@ -312,7 +314,7 @@ TT_ALLOC_AT(tt_alloc_device_record, board, 80, 24);
 TT_ALLOC_AT(tt_alloc_device_record, processes, 104, 4);
 TT_ALLOC_AT(tt_alloc_device_record, reserved, 108, 4);
 
-struct tt_alloc_list_request { /* LIST_* and RESET_PEAKS */
+struct tt_alloc_list_request { /* LIST_*, RESET_PEAKS and FORGET */
     uint8_t type;
     uint8_t pad1[3];
     int32_t device_id;   /* -1: all devices */
@@ -320,7 +322,9 @@ struct tt_alloc_list_request { /* LIST_* and RESET_PEAKS */
     int32_t region;      /* LIST_BUFFERS: -1: all regions */
     uint64_t limit;      /* at most this many records of the listed kind; 0: all. LIST_HISTORY: samples of a series */
     uint32_t resolution; /* LIST_HISTORY: ms between two samples, 1000 or 60000 */
-    uint8_t reserved[84];
+    uint32_t reserved1;
+    uint64_t serial; /* FORGET: of the process; 0: any */
+    uint8_t reserved2[72];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_list_request) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_list_request, type, 0, 1);
@@ -330,10 +334,15 @@ TT_ALLOC_AT(tt_alloc_list_request, process_id, 8, 4);
 TT_ALLOC_AT(tt_alloc_list_request, region, 12, 4);
 TT_ALLOC_AT(tt_alloc_list_request, limit, 16, 8);
 TT_ALLOC_AT(tt_alloc_list_request, resolution, 24, 4);
-TT_ALLOC_AT(tt_alloc_list_request, reserved, 28, 84);
+TT_ALLOC_AT(tt_alloc_list_request, reserved1, 28, 4);
+TT_ALLOC_AT(tt_alloc_list_request, serial, 32, 8);
+TT_ALLOC_AT(tt_alloc_list_request, reserved2, 40, 72);
 
 /* flags of PROCESS and ENDED */
 #define TT_ALLOC_PROCESS_INEXACT (UINT32_C(1) << 0) /* reports were lost or refused: its figures may be off */
+#define TT_ALLOC_PROCESS_FORGOTTEN                                                                                     \
+    (UINT32_C(1) << 1) /* ENDED: what it left behind is known, and no finding any more                                 \
+                        */
 /* how an ENDED process went */
 #define TT_ALLOC_REASON_RUNNING 0
 #define TT_ALLOC_REASON_EXITED 1  /* the process is gone */
@@ -503,15 +512,16 @@ TT_ALLOC_AT(tt_alloc_history_record, index, 24, 4);
 TT_ALLOC_AT(tt_alloc_history_record, count, 28, 4);
 TT_ALLOC_AT(tt_alloc_history_record, samples, 32, 80);
 
-struct tt_alloc_end_record { /* END: closes the answer to every LIST_* and RESET_PEAKS */
+struct tt_alloc_end_record { /* END: closes the answer to every LIST_*, RESET_PEAKS and FORGET */
     uint8_t type;
     uint8_t pad1[3];
-    int32_t device_id; /* -1 */
-    uint64_t count;    /* frames of this answer before END: a reader checks it */
-    int32_t status;    /* 0, or a negative errno: -EPERM, -ENODEV, -ESRCH, -EINVAL */
-    uint32_t request;  /* type of the request answered */
-    uint64_t hidden;   /* LIST_BUFFERS: buffers left out because the peer may not see them */
-    uint8_t reserved[80];
+    int32_t device_id;  /* -1 */
+    uint64_t count;     /* frames of this answer before END: a reader checks it */
+    int32_t status;     /* 0, or a negative errno: -EPERM, -ENODEV, -ESRCH, -EINVAL */
+    uint32_t request;   /* type of the request answered */
+    uint64_t hidden;    /* left out because they are others': LIST_BUFFERS: buffers. FORGET: leaks */
+    uint64_t forgotten; /* FORGET: leaks */
+    uint8_t reserved[72];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_end_record) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_end_record, type, 0, 1);
@@ -521,7 +531,8 @@ TT_ALLOC_AT(tt_alloc_end_record, count, 8, 8);
 TT_ALLOC_AT(tt_alloc_end_record, status, 16, 4);
 TT_ALLOC_AT(tt_alloc_end_record, request, 20, 4);
 TT_ALLOC_AT(tt_alloc_end_record, hidden, 24, 8);
-TT_ALLOC_AT(tt_alloc_end_record, reserved, 32, 80);
+TT_ALLOC_AT(tt_alloc_end_record, forgotten, 32, 8);
+TT_ALLOC_AT(tt_alloc_end_record, reserved, 40, 72);
 
 /* ---- The ring: reports through shared memory ---- */
 

@@ -295,8 +295,3 @@ int answer_continue(struct answer *answer, struct registry *registry, uint64_t s
     answer->is_open = false;
     return add_end(output, answer->request.type, answer->status, answer->frames, answer->hidden);
 }
-
-int answer_end_only(struct output *output, uint32_t request_type, int status)
-{
-    return add_end(output, request_type, status, 0, 0);
-}

@@ -39,6 +39,3 @@ void answer_begin(struct answer *answer, const struct tt_alloc_list_request *req
 
 /* Adds frames to output until enough wait or END was added. -ENOMEM: the answer cannot go on. */
 int answer_continue(struct answer *answer, struct registry *registry, uint64_t started, struct output *output);
-
-/* An END frame by itself, for requests that have no records. */
-int answer_end_only(struct output *output, uint32_t request_type, int status);

@@ -7,7 +7,6 @@
 #include "server/ended.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,4 +123,29 @@ struct ended *ended_after(const struct ended_list *list, uint64_t serial)
             return entry;
     }
     return NULL;
+}
+
+static bool is_meant(const struct ended *entry, pid_t pid, uint64_t serial)
+{
+    return entry->buffers > 0 && !entry->is_forgotten && (pid == 0 || entry->pid == pid) &&
+           (serial == 0 || entry->process_serial == serial);
+}
+
+struct forgetting ended_forget(struct ended_list *list, pid_t pid, uint64_t serial, const struct user *owner)
+{
+    struct forgetting forgetting = {0};
+
+    list_for_each (link, &list->entries) {
+        struct ended *entry = LIST_ENTRY(link, struct ended, link);
+
+        if (!is_meant(entry, pid, serial))
+            continue;
+        if (owner && entry->user != owner) {
+            forgetting.others++;
+            continue;
+        }
+        entry->is_forgotten = true;
+        forgetting.forgotten++;
+    }
+    return forgetting;
 }

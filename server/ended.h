@@ -6,6 +6,7 @@
  * full, the oldest entry of whoever takes most of it goes, so that nobody can flush out what others want to look up.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -41,6 +42,7 @@ struct ended {
     uint64_t idle;
     uint32_t reason; /* TT_ALLOC_REASON_* */
     bool is_inexact;
+    bool is_forgotten; /* what it left is no finding any more */
     uint64_t lost;
     uint64_t buffers;
     size_t placement_count;
@@ -62,3 +64,12 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
 
 /* The first entry with a serial above `serial`, or NULL; for walks that pause. */
 struct ended *ended_after(const struct ended_list *list, uint64_t serial);
+
+struct forgetting {
+    uint64_t forgotten;
+    uint64_t others; /* that stand because they are another user's */
+};
+
+/* Marks what these processes left behind: those of the PID (0: any) and the process_serial (0: any), if they are the
+ * owner's (NULL: anybody's). Entries stay where they are: they are history. */
+struct forgetting ended_forget(struct ended_list *list, pid_t pid, uint64_t serial, const struct user *owner);

@@ -37,6 +37,7 @@
     X(not_permitted)                                                                                                   \
     X(leaked_processes)                                                                                                \
     X(leaked_buffers)                                                                                                  \
+    X(forgotten_leaks)                                                                                                 \
     X(rings)        /* open now */                                                                                     \
     X(ring_bytes)   /* of them */                                                                                      \
     X(wakes)        /* RING_WAKE frames */                                                                             \

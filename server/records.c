@@ -213,7 +213,8 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         .age = ended->lifetime,
         .idle = ended->idle,
         .end_time = ended->end_time,
-        .flags = ended->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0,
+        .flags =
+            (ended->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0) | (ended->is_forgotten ? TT_ALLOC_PROCESS_FORGOTTEN : 0),
         .reason = ended->reason,
         .label_pid = ended->label_pid,
         .lost = ended->lost,

@@ -311,16 +311,21 @@ void registry_lose(struct registry *registry, struct process *process, uint64_t 
 
 /* ---- Peaks ---- */
 
-void registry_reset_process_peaks(struct process *process, int32_t number)
+bool registry_reset_process_peaks(struct process *process, int32_t number)
 {
+    bool is_used = number < 0;
+
     process->has_reset_peaks = true;
     for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
         struct ledger_device *place = ledger_device(process->ledger, i);
         const struct device *device = place->userdata;
 
-        if (number < 0 || (device && device->number == number))
-            usage_reset_peaks(&place->usage);
+        if (number >= 0 && !(device && device->number == number))
+            continue;
+        usage_reset_peaks(&place->usage);
+        is_used = true;
     }
+    return is_used;
 }
 
 void registry_reset_device_peaks(struct registry *registry, int32_t number)

@@ -126,8 +126,9 @@ void registry_look_again(struct registry *registry, struct process *process, uin
  */
 struct device *registry_resolve(struct registry *registry, struct process *process, int32_t device_id);
 
-/* Peaks back to what is live: of one process, of all, or of the devices. number -1: all devices. */
-void registry_reset_process_peaks(struct process *process, int32_t number);
+/* Peaks back to what is live: of one process, or of the devices. number -1: all devices. Whether the process uses the
+ * device. */
+bool registry_reset_process_peaks(struct process *process, int32_t number);
 void registry_reset_device_peaks(struct registry *registry, int32_t number);
 
 /* Lets go of the devices; the ledger may then be freed. */

@@ -15,10 +15,12 @@
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/reporting.h"
+#include "server/request_change.h"
 #include "server/server.h"
 
 #define FEATURES                                                                                                       \
-    (TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC | TT_ALLOC_FEATURE_HISTORY)
+    (TT_ALLOC_FEATURE_FREE_REGION | TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC | TT_ALLOC_FEATURE_HISTORY |       \
+     TT_ALLOC_FEATURE_FORGET)
 
 static struct registry *registry_of(struct session *session)
 {
@@ -35,8 +37,8 @@ static enum verdict send_frame(struct session *session, const void *frame, size_
 
 /* ---- Questions of the proof of concept ---- */
 
-/* The process that asks, if it reports: through this session or another. A PID of 0 is nobody's in particular. */
-static struct process *asking_process(struct session *session)
+/* A PID of 0 is nobody's in particular. */
+struct process *request_asking_process(struct session *session)
 {
     struct process *process;
 
@@ -48,7 +50,7 @@ static struct process *asking_process(struct session *session)
 
 static struct device *find_device(struct session *session, int32_t device_id)
 {
-    return registry_resolve(registry_of(session), asking_process(session), device_id);
+    return registry_resolve(registry_of(session), request_asking_process(session), device_id);
 }
 
 static struct tt_alloc_message_144 totals(struct session *session, int32_t device_id)
@@ -205,61 +207,6 @@ static enum verdict on_list(struct session *session, const struct tt_alloc_list_
     return VERDICT_GO_ON;
 }
 
-static void reset_all_peaks(struct registry *registry, int32_t number)
-{
-    list_for_each (link, &registry->processes.all)
-        registry_reset_process_peaks(LIST_ENTRY(link, struct process, link), number);
-    registry_reset_device_peaks(registry, number);
-}
-
-/* The process that asks names its device by its own number, everybody else by the server's. */
-static int reset_own_peaks(struct session *session, int32_t device_id)
-{
-    struct registry *registry = registry_of(session);
-    struct process *process = asking_process(session);
-    const struct device *device;
-
-    if (!process)
-        return -ESRCH;
-    device = registry_resolve(registry, process, device_id);
-    if (device_id >= 0 && !device)
-        return -ENODEV;
-    registry_reset_process_peaks(process, device_id >= 0 ? device->number : TT_ALLOC_ALL_DEVICES);
-    return 0;
-}
-
-static int reset_peaks(struct session *session, const struct tt_alloc_list_request *request)
-{
-    struct registry *registry = registry_of(session);
-    struct process *process;
-
-    if (request->process_id == 0)
-        return reset_own_peaks(session, request->device_id);
-    if (!session->is_authorised) {
-        registry->figures.not_permitted++;
-        return -EPERM;
-    }
-    if (request->process_id == -1) {
-        reset_all_peaks(registry, request->device_id);
-        return 0;
-    }
-    process = processes_find_pid(&registry->processes, request->process_id);
-    if (!process)
-        return -ESRCH;
-    registry_reset_process_peaks(process, request->device_id);
-    return 0;
-}
-
-static enum verdict on_reset_peaks(struct session *session, const struct tt_alloc_list_request *request)
-{
-    int status = reset_peaks(session, request);
-
-    if (session->is_deaf)
-        return VERDICT_GO_ON;
-    return answer_end_only(&session->output, TT_ALLOC_RESET_PEAKS, status) < 0 ? session_give_up(session)
-                                                                               : VERDICT_GO_ON;
-}
-
 bool request_is_question(const struct tt_alloc_frame *frame)
 {
     uint8_t type = frame->message.type;
@@ -304,7 +251,9 @@ enum verdict request_handle(struct session *session, const struct tt_alloc_frame
     case TT_ALLOC_RECORDS:
         return reporting_apply_records(session, &frame->records);
     case TT_ALLOC_RESET_PEAKS:
-        return on_reset_peaks(session, &frame->list);
+        return request_reset_peaks(session, &frame->list);
+    case TT_ALLOC_FORGET:
+        return request_forget(session, &frame->list);
     default:
         return on_list(session, &frame->list);
     }

@@ -105,7 +105,7 @@ _INFO_QUERY, _INFO_RESPONSE = 6, 7
 _CB_ALLOC, _CB_FREE, _KERNEL_LOAD, _KERNEL_UNLOAD = 8, 9, 10, 11
 _HELLO, _WELCOME, _DESCRIBE = 32, 33, 34
 _LIST_DEVICES, _LIST_PROCESSES, _LIST_BUFFERS, _LIST_ENDED, _LIST_FIGURES, _RESET_PEAKS = range(40, 46)
-_LIST_HISTORY = 46
+_LIST_HISTORY, _FORGET = 46, 47
 _RECORDS, _RESYNC_BEGIN, _RESYNC_BUFFER, _RESYNC_COUNTS, _RESYNC_END = 51, 52, 53, 54, 56
 _DEVICE, _PROCESS, _TEXT, _USAGE, _BUFFER, _ENDED, _FIGURE, _HISTORY = range(64, 72)
 _END = 95
@@ -115,6 +115,7 @@ _VERSION = 1
 _FEATURE_FREE_REGION = 1
 _FEATURE_RESYNC = 4
 _FEATURE_HISTORY = 16
+_FEATURE_FORGET = 32
 _HELLO_REPORTER = 1
 _REGION_UNKNOWN = 255
 _SIZE_LIMIT = 1 << 48
@@ -156,7 +157,7 @@ _DEVICE_FRAME = _Layout(
 )
 _RECORD = struct.Struct("=QQiIBBHI")
 _RECORDS_FRAME = _Layout("Q96s", "count records")
-_LIST_FRAME = _Layout("iiQI84x", "process_id region limit resolution")
+_LIST_FRAME = _Layout("iiQI4xQ72x", "process_id region limit resolution serial")
 _PROCESS_FRAME = _Layout(
     "iIQQQQQQIIiI16sQQ",
     "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost job",
@@ -166,7 +167,7 @@ _USAGE_FRAME = _Layout("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allo
 _BUFFER_FRAME = _Layout("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial")
 _FIGURE_FRAME = _Layout("Q48s48x", "value name")
 _HISTORY_FRAME = _Layout("IIQII80s", "pool resolution time index count samples")
-_END_FRAME = _Layout("QiIQ80x", "count status request hidden")
+_END_FRAME = _Layout("QiIQQ72x", "count status request hidden forgotten")
 
 # The bits of `known` in a device's description.
 _DEVICE_FACTS = (
@@ -454,7 +455,7 @@ class _Client:
             magic=_MAGIC,
             version=_VERSION,
             process_id=self.pid,
-            features=_FEATURE_FREE_REGION | _FEATURE_RESYNC | _FEATURE_HISTORY,
+            features=_FEATURE_FREE_REGION | _FEATURE_RESYNC | _FEATURE_HISTORY | _FEATURE_FORGET,
             flags=_HELLO_REPORTER if self._has_reported else 0,
             tick=_tick(),
             instance=self._instance,
@@ -544,6 +545,8 @@ class _Client:
     def _converse(self, request, read_answer):
         if request[0] == _LIST_HISTORY and not self._features & _FEATURE_HISTORY:
             raise TTAllocError("the server keeps no history, it is an older one: install this version's and restart it")
+        if request[0] == _FORGET and not self._features & _FEATURE_FORGET:
+            raise TTAllocError("the server cannot forget leaks, it is an older one: install this version's and restart it")
         try:
             self._send(request)
             return read_answer(self._read_frame)
@@ -797,14 +800,28 @@ def processes(device=None, pid=None):
 
 
 def ended(device=None, pid=None, limit=None):
-    """Processes that ended, the newest last: the figures in bytes and buffers are what each left behind."""
+    """Processes that ended, the newest last: the figures in bytes and buffers are what each left behind.
+
+    Unless it is "forgotten", that is a leak.
+    """
     found = []
     for entry, usages, command in _entries(*_list(_LIST_ENDED, device, pid, limit=limit)):
         process = _process(entry, usages, command)
         process["end_time"] = _seconds(entry["end_time"])
         process["reason"] = _named((None, "exited", "hung up"), entry["reason"])
+        process["forgotten"] = bool(entry["flags"] & 2)
         found.append(process)
     return found
+
+
+def forget(pid=None, serial=None):
+    """Has leaks forgotten: of ended processes with this pid and serial, of all without. How many there were.
+
+    They stay in ended() and are marked there. Others' leaks are left alone, but for root, the server's own user and the
+    group tt-alloc. NotPermittedError: all that were meant are others'. NotFoundError: no leak of this process is known.
+    """
+    _, end = _ask(_FORGET, pid=pid, serial=serial)
+    return end["forgotten"]
 
 
 class BufferList(list):
@@ -894,6 +911,12 @@ def _exchange(request, device, expected):
 
 def _list(request, device=None, pid=None, region=None, limit=None, resolution=0):
     """The records of an answer, and how many more it left out."""
+    records, end = _ask(request, device, pid, region, limit, resolution)
+    return records, end["hidden"]
+
+
+def _ask(request, device=None, pid=None, region=None, limit=None, resolution=0, serial=None):
+    """The records of an answer, and its END."""
 
     def read_answer(read_frame):
         records = []
@@ -915,10 +938,13 @@ def _list(request, device=None, pid=None, region=None, limit=None, resolution=0)
         region=-1 if region is None else region,
         limit=limit or 0,
         resolution=resolution,
+        serial=serial or 0,
     )
     records, end = _current().ask(frame, read_answer)
+    if request == _FORGET and end["status"] == -errno.ESRCH:
+        raise NotFoundError("the server knows no such leak; list ended processes with ended()")
     _raise_status(end["status"], device, pid)
-    return records, end["hidden"]
+    return records, end
 
 
 def _raise_status(status, device, pid):

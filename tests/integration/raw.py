@@ -20,7 +20,7 @@ import time
 ALLOC, FREE, QUERY, RESPONSE, DUMP_REMAINING, INFO_QUERY, INFO_RESPONSE = range(1, 8)
 CB_ALLOC, CB_FREE, KERNEL_LOAD, KERNEL_UNLOAD, DUMP_KERNELS = range(8, 13)
 HELLO, WELCOME, DESCRIBE_DEVICE = 32, 33, 34
-LIST_DEVICES, LIST_PROCESSES, LIST_BUFFERS, LIST_ENDED, LIST_FIGURES, RESET_PEAKS, LIST_HISTORY = range(40, 47)
+LIST_DEVICES, LIST_PROCESSES, LIST_BUFFERS, LIST_ENDED, LIST_FIGURES, RESET_PEAKS, LIST_HISTORY, FORGET = range(40, 48)
 DEVICE, PROCESS, TEXT, USAGE, BUFFER, ENDED, FIGURE, HISTORY = range(64, 72)
 END = 95
 RING_REQUEST, RING, RING_WAKE, RECORDS = range(48, 52)
@@ -29,11 +29,11 @@ RESYNC_BEGIN, RESYNC_BUFFER, RESYNC_COUNTS, RESYNC_PEAK, RESYNC_END, RING_SWITCH
 DRAM, L1, SYSTEM_MEMORY, L1_SMALL, TRACE, CB, KERNEL = range(7)
 POOL_DRAM, POOL_L1, POOL_HOST = range(3)
 MAGIC = 0x31434F4C4C415454
-FREE_REGION, RING_FEATURE, RESYNC_FEATURE, HISTORY_FEATURE = 1, 2, 4, 16
+FREE_REGION, RING_FEATURE, RESYNC_FEATURE, HISTORY_FEATURE, FORGET_FEATURE = 1, 2, 4, 16, 32
 RING_FEATURES = FREE_REGION | RING_FEATURE | RESYNC_FEATURE
 REPORTER, QUIET = 1, 2
 AUTHORISED = 1
-INEXACT = 1
+INEXACT, FORGOTTEN = 1, 2
 EXITED, HUNG_UP = 1, 2
 KNOWN = {
     name: 1 << bit
@@ -73,8 +73,8 @@ _OWN = {  # format behind type, padding and device_id; field names
     BUFFER: ("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial"),
     FIGURE: ("Q48s48x", "value name"),
     HISTORY: ("IIQII80s", "pool resolution time index count samples"),
-    END: ("QiIQ80x", "count status request hidden"),
-    LIST_DEVICES: ("iiQI84x", "process_id region limit resolution"),
+    END: ("QiIQQ72x", "count status request hidden forgotten"),
+    LIST_DEVICES: ("iiQI4xQ72x", "process_id region limit resolution serial"),
     RING_REQUEST: ("QQi84x", "slots size status"),
     RECORDS: ("Q96s", "count records"),
 }
@@ -82,7 +82,7 @@ _OWN[RING] = _OWN[RING_WAKE] = _OWN[RING_REQUEST]
 _OWN[WELCOME] = _OWN[HELLO]
 _OWN[DESCRIBE_DEVICE] = _OWN[DEVICE]
 _OWN[ENDED] = _OWN[PROCESS]
-for _type in range(LIST_PROCESSES, LIST_HISTORY + 1):
+for _type in range(LIST_PROCESSES, FORGET + 1):
     _OWN[_type] = _OWN[LIST_DEVICES]
 
 
@@ -272,8 +272,9 @@ class Raw:
         assert welcome["type"] == WELCOME, welcome
         return welcome
 
-    def list(self, type_, device_id=-1, process_id=0, region=-1, limit=0, resolution=0):
-        filters = {"process_id": process_id, "region": region, "limit": limit, "resolution": resolution}
+    def list(self, type_, device_id=-1, process_id=0, region=-1, limit=0, resolution=0, serial=0):
+        filters = {"process_id": process_id, "region": region, "limit": limit, "resolution": resolution,
+                   "serial": serial}
         self.send_bytes(own(type_, device_id, **filters))
         answer = self.read_answer()
         assert answer.end["request"] == type_, answer.end

@@ -569,6 +569,11 @@ class Impostors(ClientTest):
         self.assertRegex(a.error_of("t.history()")[1], "^the server keeps no history, it is an older one: ")
         self.assertEqual(a.ask("t.server_figures()"), {})  # the connection is good
 
+    def test_a_server_that_cannot_forget(self):
+        a = self.impostor([raw.own(raw.WELCOME, **WELCOME), raw.own(raw.END, request=raw.LIST_FIGURES)])
+        self.assertRegex(a.error_of("t.forget()")[1], "^the server cannot forget leaks, it is an older one: ")
+        self.assertEqual(a.ask("t.server_figures()"), {})  # the connection is good
+
     def test_a_history_with_gaps(self):
         pieces = raw.own(raw.HISTORY, index=0, count=20) + raw.own(raw.HISTORY, index=21, count=20)
         end = raw.own(raw.END, count=2, request=raw.LIST_HISTORY)

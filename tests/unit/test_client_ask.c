@@ -207,7 +207,7 @@ static const struct tt_alloc_hello welcome = {
     .magic = TT_ALLOC_MAGIC,
     .version = TT_ALLOC_PROTOCOL_VERSION,
     .process_id = 4711,
-    .features = TT_ALLOC_FEATURE_HISTORY,
+    .features = TT_ALLOC_FEATURE_HISTORY | TT_ALLOC_FEATURE_FORGET,
     .flags = TT_ALLOC_WELCOME_AUTHORISED,
     .start_time = 1700000000000000000,
     .uptime = 123456789,
@@ -282,7 +282,7 @@ static void test_connect(void **state)
 
     server_finish(server);
     memcpy(hello + 20, &pid, 4);
-    hello[24] = TT_ALLOC_FEATURE_HISTORY;
+    hello[24] = TT_ALLOC_FEATURE_HISTORY | TT_ALLOC_FEATURE_FORGET;
     memcpy(hello + 56, "libtt-alloc " TT_ALLOC_VERSION, strlen("libtt-alloc " TT_ALLOC_VERSION));
     assert_memory_equal(server->questions[0], hello, FRAME);
 }
@@ -777,6 +777,49 @@ static void test_a_server_without_history(void **state)
     tt_alloc_disconnect(connection);
 }
 
+static void test_forgetting(void **state)
+{
+    struct server *server = *state;
+    struct script done = {0}, refused = {0}, nothing = {0};
+    struct tt_alloc_forgotten forgotten = {77, 78};
+
+    add_end(&done, TT_ALLOC_FORGET)->forgotten = 3;
+    done.records[0].end.hidden = 2;
+    add_end(&refused, TT_ALLOC_FORGET)->status = -EPERM;
+    add_end(&nothing, TT_ALLOC_FORGET)->status = -ESRCH;
+    const struct answer answers[] = {answer_of(&refused), answer_of(&nothing), answer_of(&done)};
+    struct tt_alloc_connection *connection = connect_to_script(server, answers, 3);
+    assert_int_equal(tt_alloc_forget(connection, 0, 0, &forgotten), -EPERM);
+    assert_int_equal(tt_alloc_forget(connection, 1, 0, &forgotten), -ESRCH);
+    assert_true(forgotten.leaks == 77 && forgotten.others == 78);
+    assert_int_equal(tt_alloc_forget(connection, 258, 0x1122, &forgotten), 0);
+    assert_true(forgotten.leaks == 3 && forgotten.others == 2);
+    tt_alloc_disconnect(connection);
+
+    const uint8_t request[TT_ALLOC_FRAME_112] = {47, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 2, 1, [32] = 0x22, 0x11};
+    assert_memory_equal(server->questions[3], request, FRAME);
+}
+
+static void test_a_server_that_cannot_forget(void **state)
+{
+    struct server *server = *state;
+    struct tt_alloc_hello older = welcome;
+    struct tt_alloc_forgotten forgotten;
+    struct tt_alloc_connection *connection;
+    struct script script = {0};
+
+    add_end(&script, TT_ALLOC_RESET_PEAKS);
+    older.features = TT_ALLOC_FEATURE_HISTORY;
+    server->answers[0] = (struct answer){&older, sizeof(older)};
+    server->answers[1] = answer_of(&script);
+    server->answer_count = 2;
+    server_start(server);
+    assert_int_equal(tt_alloc_connect(server->path, &connection), 0);
+    assert_int_equal(tt_alloc_forget(connection, 0, 0, &forgotten), -EOPNOTSUPP);
+    assert_int_equal(tt_alloc_reset_peaks(connection, -1, 0), 0);
+    tt_alloc_disconnect(connection);
+}
+
 static void test_filters_that_make_no_sense(void **state)
 {
     struct tt_alloc_connection *connection = connect_to_script(*state, NULL, 0);
@@ -1215,6 +1258,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_buffers_and_figures, setup, teardown),
         cmocka_unit_test_setup_teardown(test_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_server_without_history, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_forgetting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_server_that_cannot_forget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_history, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters_that_make_no_sense, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),

@@ -292,6 +292,40 @@ static void test_random_crowds(void **state)
     ended_done(&list);
 }
 
+static void test_forgetting(void **state)
+{
+    struct ended_list list;
+    struct forgetting forgetting;
+
+    (void)state;
+    ended_init(&list);
+    end(&list, &alice, 1, 1);
+    end(&list, &bob, 1, 2);   /* the number came again */
+    end(&list, &alice, 2, 0); /* left nothing */
+    end(&list, &alice, 3, 1);
+
+    forgetting = ended_forget(&list, 7, 0, NULL);
+    assert_true(forgetting.forgotten == 0 && forgetting.others == 0);
+    forgetting = ended_forget(&list, 2, 0, NULL);
+    assert_true(forgetting.forgotten == 0 && forgetting.others == 0);
+    forgetting = ended_forget(&list, 1, 0, &carol);
+    assert_true(forgetting.forgotten == 0 && forgetting.others == 2);
+    forgetting = ended_forget(&list, 1, 0, &bob);
+    assert_true(forgetting.forgotten == 1 && forgetting.others == 1);
+    assert_false(ended_after(&list, 0)->is_forgotten);
+    assert_true(ended_after(&list, 1)->is_forgotten);
+    assert_int_equal(ended_after(&list, 1)->buffers, 2); /* it stays what it was */
+    forgetting = ended_forget(&list, 0, 1000003, &bob);  /* by serial */
+    assert_true(forgetting.forgotten == 0 && forgetting.others == 1);
+    forgetting = ended_forget(&list, 0, 0, NULL);
+    assert_true(forgetting.forgotten == 2 && forgetting.others == 0);
+    forgetting = ended_forget(&list, 0, 0, NULL);
+    assert_true(forgetting.forgotten == 0 && forgetting.others == 0);
+    assert_false(ended_after(&list, 2)->is_forgotten);
+    check(&list);
+    ended_done(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +337,7 @@ int main(void)
         TEST(test_nobody_can_flush_out_others_with_devices),
         TEST(test_placements_are_bounded_too),
         TEST(test_a_walk_that_pauses),
+        TEST(test_forgetting),
         TEST(test_random_crowds),
     };
 
