@@ -2,6 +2,7 @@
 
 /* tt-smi: who holds how much memory of which Tenstorrent device. Options, one sample, one view, an exit code. */
 
+#include "smi/act/act.h"
 #include "smi/cli/completion.h"
 #include "smi/cli/help.h"
 #include "smi/cli/options.h"
@@ -191,6 +192,8 @@ static int run(const struct options *options)
         return EXIT_USAGE;
     if (options->view == VIEW_RUN)
         return run_gate(options);
+    if (options->view == VIEW_RESET_PEAKS || options->view == VIEW_FORGET)
+        return act_run(options);
     return options->is_demo ? show_demo(options) : show_view(options);
 }
 

@@ -12,7 +12,7 @@
 
 #define WIDTH 80
 #define ENTRY_COLUMN 32 /* where explanations begin */
-#define VERB_COLUMN 10
+#define VERB_COLUMN 15
 #define CODE_COLUMN 7
 
 const char version_text[] = "tt-smi " TT_ALLOC_VERSION " (tt-alloc)\n";
@@ -32,6 +32,8 @@ static const struct example examples[] = {
     {VIEW_DOCTOR, "tt-smi doctor", "what is wrong, and what to do about it"},
     {VIEW_TABLE, "tt-smi --json | jq .processes", "data for programs"},
     {VIEW_RUN, "tt-smi run -- pytest tests", "fail where tests leave buffers behind"},
+    {VIEW_RESET_PEAKS, "tt-smi reset-peaks -p 4711", "measure the peak of what comes now"},
+    {VIEW_FORGET, "tt-smi forget 4711", "this leak is known, and done with"},
 };
 
 #define EXAMPLES (sizeof(examples) / sizeof(examples[0]))
@@ -89,10 +91,17 @@ static void put_entry(FILE *out, const char *term, size_t column, const char *te
     put_text(out, column, text);
 }
 
+/* Those that show nothing. */
+static bool is_act(enum view verb)
+{
+    return verb == VIEW_RESET_PEAKS || verb == VIEW_FORGET;
+}
+
+/* One screen has no room for all. */
 static void put_examples(FILE *out, enum view verb)
 {
     for (size_t i = 0; i < EXAMPLES; i++) {
-        if (verb == VIEW_TABLE || examples[i].verb == verb)
+        if (examples[i].verb == verb || (verb == VIEW_TABLE && !is_act(examples[i].verb)))
             put_entry(out, examples[i].command, ENTRY_COLUMN + 2, examples[i].what);
     }
 }
@@ -131,13 +140,21 @@ static void put_exit_codes(FILE *out, enum view verb)
     }
 }
 
+static const char *words_of(enum view verb)
+{
+    if (verb == VIEW_FORGET)
+        return " PID[:SERIAL]...";
+    return verb == VIEW_RUN ? " -- CMD [ARGUMENT...]" : "";
+}
+
 void help_print(FILE *out, enum view verb)
 {
     const char *name = verb_table[verb].name;
 
-    fprintf(out, "usage: tt-smi %s [OPTION...]%s\n\n", name ? name : "[VERB]",
-            verb == VIEW_RUN ? " -- CMD [ARGUMENT...]" : "");
-    if (name)
+    fprintf(out, "usage: tt-smi %s [OPTION...]%s\n\n", name ? name : "[VERB]", words_of(verb));
+    if (is_act(verb))
+        fprintf(out, "tt-smi %s %s.\n", name, verb_table[verb].help);
+    else if (name)
         fprintf(out, "Shows %s.\n", verb_table[verb].help);
     else
         put_text(out, 0, introduction);
@@ -149,7 +166,7 @@ void help_print(FILE *out, enum view verb)
     }
     for (int group = 0; group < OPTION_GROUPS; group++)
         put_group(out, (enum option_group)group, verb);
-    if (verb != VIEW_DOCTOR && verb != VIEW_RUN)
+    if (verb != VIEW_DOCTOR && verb != VIEW_RUN && !is_act(verb))
         fprintf(out, "\n%s%s", reading, legend);
     fputs("\nExit status:\n", out);
     put_exit_codes(out, verb);
@@ -203,7 +220,7 @@ void help_print_short(FILE *out)
 {
     fputs("usage: tt-smi [VERB] [OPTION...]\n\n", out);
     put_examples(out, VIEW_TABLE);
-    fputs("Verbs (tt-smi --help VERB tells more):", out);
+    fputs("Verbs (--help VERB tells more):", out);
     for (int view = VIEW_TABLE + 1; view < VIEWS; view++)
         fprintf(out, " %s", verb_table[view].name);
     fputc('\n', out);

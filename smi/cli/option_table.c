@@ -15,8 +15,11 @@
 #define TOP (1u << VIEW_TOP)
 #define DOCTOR (1u << VIEW_DOCTOR)
 #define RUN (1u << VIEW_RUN)
+#define PEAKS (1u << VIEW_RESET_PEAKS)
+#define FORGET (1u << VIEW_FORGET)
+#define ACTS (PEAKS | FORGET)
 #define ALL ((1u << VIEWS) - 1)
-#define SHOWN (ALL & ~RUN)
+#define SHOWN (ALL & ~RUN & ~ACTS)
 #define LISTS (SHOWN & ~DOCTOR)
 
 /* clang-format off */
@@ -33,14 +36,16 @@ const char *const option_group_titles[OPTION_GROUPS] = {
 
 const struct option_entry option_table[] = {
     {OPT_DEVICE, "device", required_argument, "DEV[,DEV...]", "only these devices",
-        GROUP_FILTER, LISTS, COMPLETE_DEVICES, NULL},
+        GROUP_FILTER, LISTS | PEAKS, COMPLETE_DEVICES, NULL},
     {OPT_USER, "user", optional_argument, "[USER]", "only processes of this user; without USER: yours",
         GROUP_FILTER, LISTS, COMPLETE_USER, NULL},
     {OPT_PID, "pid", required_argument, "PID", "only this process",
-        GROUP_FILTER, LISTS, COMPLETE_PID, NULL},
+        GROUP_FILTER, LISTS | PEAKS, COMPLETE_PID, NULL},
     {OPT_REGION, "region", required_argument, "R",
         "only this region: dram, l1, l1_small, trace, cb, system_memory or kernel",
         GROUP_FILTER, LISTS, COMPLETE_WORDS, "dram l1 l1_small trace cb system_memory kernel"},
+    {OPT_ALL, "all", no_argument, NULL, "all leaks, as far as you may have them forgotten",
+        GROUP_FILTER, FORGET, COMPLETE_NOTHING, NULL},
     {OPT_WATCH, "watch", no_argument, NULL, "again every second, until interrupted",
         GROUP_REPEAT, LISTS, COMPLETE_NOTHING, NULL},
     {OPT_INTERVAL, "interval", required_argument, "SEC", "with -w: every SEC seconds, at least 0.1",
@@ -70,7 +75,7 @@ const struct option_entry option_table[] = {
     {OPT_ANNOTATE, "annotate", required_argument, "SYSTEM", "what went wrong as annotations, on stderr: github",
         GROUP_RUN, RUN, COMPLETE_WORDS, "github"},
     {OPT_JSON, "json", no_argument, NULL, "a JSON document; with -w one per line",
-        GROUP_DATA, SHOWN, COMPLETE_NOTHING, NULL},
+        GROUP_DATA, SHOWN | ACTS, COMPLETE_NOTHING, NULL},
     {OPT_QUERY_DEVICES, "query-devices", required_argument, "FIELDS", "these fields of every device, as CSV",
         GROUP_DATA, TABLE, COMPLETE_NOTHING, NULL},
     {OPT_QUERY_PROCESSES, "query-processes", required_argument, "FIELDS", "these fields of every process, as CSV",
@@ -84,14 +89,14 @@ const struct option_entry option_table[] = {
     {OPT_COLOR, "color", required_argument, "WHEN", "auto, always or never",
         GROUP_LOOKS, SHOWN, COMPLETE_WORDS, "auto always never"},
     {OPT_ASCII, "ascii", no_argument, NULL, "no characters beyond ASCII",
-        GROUP_LOOKS, ALL, COMPLETE_NOTHING, NULL},
+        GROUP_LOOKS, ALL & ~ACTS, COMPLETE_NOTHING, NULL},
     {OPT_NO_MOUSE, "no-mouse", no_argument, NULL, "with -w: leave the mouse to the terminal",
         GROUP_LOOKS, TABLE, COMPLETE_NOTHING, NULL},
     {OPT_SOCKET, "socket", required_argument, "PATH",
         "of the server; else $TT_ALLOC_SOCKET, else " TT_ALLOC_SOCKET_PATH,
         GROUP_SOURCE, ALL, COMPLETE_FILE, NULL},
     {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR; no server is asked then, unless with --socket",
-        GROUP_SOURCE, ALL, COMPLETE_DIRECTORY, NULL},
+        GROUP_SOURCE, ALL & ~ACTS, COMPLETE_DIRECTORY, NULL},
     {OPT_DEMO, "demo", required_argument, "STORY", "without hardware: what made-up applications report to a server of their own; leak, crash, multi or galaxy",
         GROUP_SOURCE, LISTS, COMPLETE_WORDS, "leak crash multi galaxy"},
     {OPT_SHORT_HELP, NULL, no_argument, NULL, "the help on one screen",
@@ -116,20 +121,22 @@ const struct verb_entry verb_table[VIEWS] = {
     [VIEW_TOP] = {"top", "the largest buffers, and whose they are"},
     [VIEW_DOCTOR] = {"doctor", "whether driver, server and access are as they should be"},
     [VIEW_RUN] = {"run", "what a command holds at its peak, and leaves behind"},
+    [VIEW_RESET_PEAKS] = {"reset-peaks", "lets peaks start again from what is live"},
+    [VIEW_FORGET] = {"forget", "takes leaks off the list of what was left behind"},
 };
 
 const struct exit_entry exit_table[] = {
-    {EXIT_FINE, LISTS | RUN, "fine"},
+    {EXIT_FINE, LISTS | RUN | ACTS, "fine"},
     {0, DOCTOR, "doctor: all is well"},
     {EXIT_FINDING, LEAKS, "leaks found"},
     {EXIT_FINDING, RUN, "run: a limit was passed"},
     {1, DOCTOR, "doctor: warnings"},
     {EXIT_USAGE, ALL, "wrong usage, or no memory, or output not written"},
     {2, DOCTOR, "doctor: something does not work"},
-    {EXIT_NO_SERVER, LISTS, "no server"},
-    {EXIT_NOT_FOUND, LISTS, "no such device or process"},
-    {EXIT_NOT_PERMITTED, LISTS, "not permitted"},
-    {EXIT_PROTOCOL, LISTS, "not our protocol"},
+    {EXIT_NO_SERVER, LISTS | ACTS, "no server"},
+    {EXIT_NOT_FOUND, LISTS | ACTS, "no such device or process"},
+    {EXIT_NOT_PERMITTED, LISTS | ACTS, "not permitted"},
+    {EXIT_PROTOCOL, LISTS | ACTS, "not our protocol"},
     {EXIT_INCOMPLETE, LISTS | RUN, "incomplete, with --strict"},
     {EXIT_LEAKS, RUN, "run: leaks, or the code of --leak-exitcode"},
     {EXIT_NOT_EXECUTABLE, RUN, "run: CMD cannot be executed"},

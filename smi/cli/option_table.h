@@ -22,6 +22,7 @@ enum option_code {
     OPT_PID = 'p',
     OPT_COUNT = 'k',
     OPT_REGION = 256,
+    OPT_ALL,
     OPT_BY,
     OPT_EACH,
     OPT_JSON,

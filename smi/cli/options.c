@@ -78,6 +78,9 @@ static bool take_flag(struct options *options, int option)
     case OPT_EACH:
         options->each = true;
         return true;
+    case OPT_ALL:
+        options->act.all = true;
+        return true;
     case OPT_JSON:
         options->json = true;
         return true;
@@ -196,6 +199,15 @@ static int take_command(struct options *options, int count, char **words)
     return 0;
 }
 
+static int take_leaks(struct options *options, int count, char **words)
+{
+    int r = 0;
+
+    for (int i = 0; i < count && r == 0; i++)
+        r = act_take_leak(&options->act, words[i]);
+    return r;
+}
+
 static int take_words(struct options *options, int count, char **words)
 {
     for (int i = 0; i < count; i++) {
@@ -208,6 +220,8 @@ static int take_words(struct options *options, int count, char **words)
         options->view = view;
         if (view == VIEW_RUN)
             return take_command(options, count - i - 1, words + i + 1);
+        if (view == VIEW_FORGET)
+            return take_leaks(options, count - i - 1, words + i + 1);
     }
     return 0;
 }
@@ -292,6 +306,8 @@ static int check(struct command_line *line)
         r = check_query(&line->options);
     if (r == 0)
         r = check_demo(&line->options);
+    if (r == 0 && line->options.view == VIEW_FORGET)
+        r = act_check_forget(&line->options.act);
     return r == 0 ? check_user(line) : r;
 }
 
@@ -322,5 +338,6 @@ int options_parse(int argc, char **argv, struct options *ret)
 void options_clear(struct options *options)
 {
     free(options->filter.devices);
+    act_options_clear(&options->act);
     options->filter = (struct filter){.region = -1};
 }

@@ -3,6 +3,7 @@
 
 /* The command line. option_table.h lists all there is, --help (help.c) is its manual. */
 
+#include "smi/act/options.h"
 #include "smi/run/options.h"
 #include "smi/sample/model.h"
 
@@ -16,6 +17,8 @@ enum view {
     VIEW_TOP,
     VIEW_DOCTOR,
     VIEW_RUN,
+    VIEW_RESET_PEAKS,
+    VIEW_FORGET,
     VIEWS,
 };
 
@@ -73,6 +76,7 @@ struct options {
     enum shell shell; /* of ACTION_COMPLETION */
     struct filter filter;
     struct run_options run; /* of VIEW_RUN */
+    struct act_options act; /* of VIEW_FORGET */
 };
 
 /* Whether what is printed is for programs: no remark may stand between. */

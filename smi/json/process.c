@@ -151,8 +151,10 @@ static json_t *ended_keys(const struct tt_alloc_process *process)
 
 json_t *json_ended(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter)
 {
+    json_t *mark = json_pack("{s:b}", "forgotten", row->facts.forgotten);
+
     (void)snapshot;
-    return json_merge(shared_keys(row, filter, false), ended_keys(&row->facts));
+    return json_merge(json_merge(shared_keys(row, filter, false), ended_keys(&row->facts)), mark);
 }
 
 json_t *json_leak(const struct process_row *row, const struct snapshot *snapshot, const struct filter *filter)

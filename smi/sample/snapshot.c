@@ -124,7 +124,7 @@ static struct coverage count_coverage(const struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->process_count; i++)
         count_process(&coverage, snapshot->processes[i]);
     for (size_t i = 0; i < snapshot->ended_count; i++)
-        coverage.leaks += snapshot->ended[i]->facts.buffers > 0;
+        coverage.leaks += snapshot->ended[i]->facts.buffers > 0 && !snapshot->ended[i]->facts.forgotten;
     for (size_t i = 0; i < snapshot->host.totals_count; i++)
         coverage.totals_read += is_read(&snapshot->host.totals[i]);
     return coverage;
@@ -261,7 +261,9 @@ int snapshot_select(struct snapshot *snapshot, const struct filter *filter)
     snapshot->leaks = leaks;
     snapshot->leak_count = 0;
     for (size_t i = 0; i < snapshot->ended_count; i++) {
-        if (count_buffers(&snapshot->ended[i]->facts, filter) > 0)
+        const struct tt_alloc_process *facts = &snapshot->ended[i]->facts;
+
+        if (count_buffers(facts, filter) > 0 && !facts->forgotten)
             leaks[snapshot->leak_count++] = snapshot->ended[i];
     }
     sort_processes(leaks, snapshot->leak_count, filter);

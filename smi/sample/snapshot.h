@@ -22,7 +22,7 @@ struct coverage {
     size_t partial;             /* of those that are known from totals: not all amounts are known */
     unsigned hidden;            /* open descriptors of processes that cannot be seen from here */
     size_t inexact;             /* of those that report */
-    size_t leaks;               /* ended processes that left buffers */
+    size_t leaks;               /* ended processes that left buffers, and are not forgotten */
     uint64_t lost;              /* reports of the reporting processes */
     size_t totals, totals_read; /* files of tt-metal's, and those whose figures are known */
 };
@@ -44,7 +44,8 @@ struct snapshot {
     size_t process_count;
     const struct process_row **ended; /* newest first */
     size_t ended_count;
-    const struct process_row **leaks; /* those of the ended that left buffers; most bytes first */
+    const struct process_row *
+        *leaks; /* those of the ended that left buffers, and are not forgotten; most bytes first */
     size_t leak_count;
 
     struct host host;

@@ -48,8 +48,9 @@ static void set_left(struct table *table, size_t column, const struct process_ro
     bool any = amounts && amounts[0];
     const char *nothing = row->facts.usage_count > 0 ? "0" : "-";
 
-    table_set(table, column, any ? TINT_RED : TINT_NONE, "%s%s", any && row->facts.inexact ? "~" : "",
-              any ? amounts : nothing);
+    table_set(table, column, any && !row->facts.forgotten ? TINT_RED : TINT_NONE, "%s%s%s",
+              any && row->facts.inexact ? "~" : "", any ? amounts : nothing,
+              any && row->facts.forgotten ? " (forgotten)" : "");
     free(amounts);
 }
 

@@ -11,6 +11,7 @@
 #include "smi/views/views.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,16 +57,36 @@ static int print_described(FILE *out, const struct style *style, const char *pre
     return r;
 }
 
-static int print_owner(FILE *out, const struct style *style, const struct tt_alloc_process *process)
+struct owner_name {
+    char text[48];
+};
+
+/* As tt-smi forget takes it: with a serial where the PID is not seen, or came twice. */
+static struct owner_name name_owner(const struct snapshot *snapshot, const struct tt_alloc_process *process)
+{
+    struct owner_name name;
+    size_t same = 0;
+
+    for (size_t i = 0; i < snapshot->leak_count; i++)
+        same += snapshot->leaks[i]->facts.pid == process->pid;
+    if (process->pid <= 0)
+        snprintf(name.text, sizeof(name.text), "?:%" PRIu64, process->serial);
+    else if (same > 1)
+        snprintf(name.text, sizeof(name.text), "%d:%" PRIu64, process->pid, process->serial);
+    else
+        snprintf(name.text, sizeof(name.text), "%d", process->pid);
+    return name;
+}
+
+static int print_owner(FILE *out, const struct style *style, const struct snapshot *snapshot,
+                       const struct tt_alloc_process *process)
 {
     const char *user = user_name(process->uid);
     char uid[16];
 
     snprintf(uid, sizeof(uid), "uid %u", process->uid);
-    if (process->pid <= 0)
-        return style_line(out, style, TINT_NONE, "    owner  pid ? (%s) %s", user ? user : uid, process->command);
-    return style_line(out, style, TINT_NONE, "    owner  pid %d (%s) %s", process->pid, user ? user : uid,
-                      process->command);
+    return style_line(out, style, TINT_NONE, "    owner  pid %s (%s) %s", name_owner(snapshot, process).text,
+                      user ? user : uid, process->command);
 }
 
 static int print_end(FILE *out, const struct style *style, const struct tt_alloc_process *process, uint64_t now)
@@ -89,16 +110,21 @@ static int print_leak(FILE *out, const struct snapshot *snapshot, size_t index, 
     fputc('\n', out);
     r = print_described(out, style, prefix, &row, 1, filter);
     if (r == 0)
-        r = print_owner(out, style, &row->facts);
+        r = print_owner(out, style, snapshot, &row->facts);
     return r == 0 ? print_end(out, style, &row->facts, snapshot->time) : r;
 }
 
 static int print_no_leaks(FILE *out, const struct snapshot *snapshot, const struct style *style)
 {
+    size_t forgotten = 0;
+
     if (snapshot->ended_count == 0)
         return style_line(out, style, TINT_NONE, "No leaks: no process has ended.");
-    return style_line(out, style, TINT_NONE, "No leaks: the last %zu ended %s left nothing.", snapshot->ended_count,
-                      plural(snapshot->ended_count, "process", "processes"));
+    for (size_t i = 0; i < snapshot->ended_count; i++)
+        forgotten += snapshot->ended[i]->facts.forgotten;
+    return style_line(out, style, TINT_NONE, "No leaks: the last %zu ended %s left nothing%s.", snapshot->ended_count,
+                      plural(snapshot->ended_count, "process", "processes"),
+                      forgotten ? " but what is forgotten   tt-smi exited" : "");
 }
 
 int print_leaks(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)
@@ -113,5 +139,6 @@ int print_leaks(FILE *out, const struct snapshot *snapshot, const struct filter 
         r = print_described(out, style, "  ", snapshot->leaks, snapshot->leak_count, filter);
     for (size_t i = 0; r == 0 && i < snapshot->leak_count; i++)
         r = print_leak(out, snapshot, i, filter, style);
-    return r;
+    fputc('\n', out);
+    return r == 0 ? style_line(out, style, TINT_NONE, "Known, and done with?   tt-smi forget PID") : r;
 }

@@ -166,6 +166,20 @@ class Results(WithServer):
                          [" 8.0M DRAM", " 7.0M DRAM", " 6.0M DRAM", " 5.0M DRAM", " 4.0M DRAM"])
         self.assertEqual(leaks[5:], ["... and 3 more; 8 buffers in all"])
 
+    def test_a_leak_that_it_had_forgotten(self):
+        self.assertEqual(self.run_code("""
+child = os.fork()
+if child == 0:
+    alloc(0, 1 << 20, DRAM, 1)
+    tt_alloc.devices()
+    os._exit(0)
+os.waitpid(child, 0)
+while not tt_alloc.ended(pid=child):
+    pass
+assert tt_alloc.forget(child) == 1 and tt_alloc.ended(pid=child)[0]["forgotten"]
+"""), LEAKS)
+        self.assertIn("tt-smi: LEAK 1 buffer, 1.0M", self.err)
+
     def test_codes_and_classes(self):
         self.assertEqual(self.run_code(LEAKING, "--leak-exitcode", "99"), 99)
         self.assertEqual(self.run_code(LEAKING, "--leak-exitcode", "0"), 0)

@@ -286,6 +286,54 @@ static void test_what_goes_with_which_verb(void **state)
     refuse("exited --by age");
 }
 
+static void test_forget(void **state)
+{
+    struct options options = accept("forget 4711 4711:12 ?:18446744073709551615 2147483647");
+
+    (void)state;
+    assert_int_equal(options.view, VIEW_FORGET);
+    assert_int_equal(options.act.leak_count, 4);
+    assert_int_equal(options.act.leaks[0].pid, 4711);
+    assert_true(options.act.leaks[0].serial == 0);
+    assert_int_equal(options.act.leaks[1].pid, 4711);
+    assert_true(options.act.leaks[1].serial == 12);
+    assert_int_equal(options.act.leaks[2].pid, 0);
+    assert_true(options.act.leaks[2].serial == UINT64_MAX);
+    assert_int_equal(options.act.leaks[3].pid, INT32_MAX);
+    options_clear(&options);
+    assert_null(options.act.leaks);
+    assert_true(accept("forget --all --json").act.all);
+    refuse("forget");
+    refuse("forget --all 4711");
+    refuse("--all");
+    refuse("leaks --all");
+    refuse("forget all");
+    for (const char *const *word = (const char *const[]){"0", "-1", "+1", "2147483648", "1:", ":1", "?", "?:0", "?:",
+                                                         "1:0", "1:-1", "1:2:3", "1:18446744073709551616", "1x", NULL};
+         *word; word++) {
+        char line[64];
+
+        snprintf(line, sizeof(line), "forget -- %s", *word);
+        refuse(line);
+    }
+}
+
+static void test_reset_peaks(void **state)
+{
+    struct options options = accept("reset-peaks -d 0,2 -p 4711 --json");
+
+    (void)state;
+    assert_int_equal(options.view, VIEW_RESET_PEAKS);
+    assert_int_equal(options.filter.device_count, 2);
+    assert_int_equal(options.filter.pid, 4711);
+    options_clear(&options);
+    refuse("reset-peaks 4711");
+    refuse("reset-peaks -u");
+    refuse("reset-peaks -w");
+    refuse("reset-peaks --root /");
+    refuse("reset-peaks --strict");
+}
+
 static void test_help(void **state)
 {
     (void)state;
@@ -369,6 +417,8 @@ int main(void)
         cmocka_unit_test(test_top),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_what_goes_with_which_verb),
+        cmocka_unit_test(test_forget),
+        cmocka_unit_test(test_reset_peaks),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_help_is_complete),

@@ -101,7 +101,9 @@ static const char leaks_unlimited[] =
     "\n"
     "[1] 256M of DRAM in 1 buffer on device 1\n"
     "    owner  pid 49981 (root) python train.py\n"
-    "    ended  14:02:40, 31s ago: exited after 2h12m\n";
+    "    ended  14:02:40, 31s ago: exited after 2h12m\n"
+    "\n"
+    "Known, and done with?   tt-smi forget PID\n";
 
 static const char leaks_40[] =
     "LEAK SUMMARY  1 of the last 2 ended pro~\n"
@@ -109,7 +111,9 @@ static const char leaks_40[] =
     "\n"
     "[1] 256M of DRAM in 1 buffer on device 1\n"
     "    owner  pid 49981 (root) python trai~\n"
-    "    ended  14:02:40, 31s ago: exited af~\n";
+    "    ended  14:02:40, 31s ago: exited af~\n"
+    "\n"
+    "Known, and done with?   tt-smi forget P~\n";
 
 static const char exited_unlimited[] =
     "  PID  USER  DRAM PEAK  L1 PEAK  LEFT       BUFS  LIFETIME  ENDED     HOW      COMMAND\n"
