@@ -152,8 +152,9 @@ static const char *weigh_line(char *line, int *ret_weight, char **ret_container)
     char *path = strchr(line, ':');
 
     path = path ? strchr(path + 1, ':') : NULL;
-    if (!path++)
+    if (!path)
         return NULL;
+    path++;
     *ret_container = name_container(path);
     if (*ret_container)
         *ret_weight = 4;
