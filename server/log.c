@@ -2,8 +2,9 @@
 
 /*
  * The one way out for words. Under systemd, stderr is the journal's own stream (JOURNAL_STREAM names it), and then
- * lines go there with their fields through sd_journal_sendv(). Anywhere else stderr may be a pipe that nobody reads, so
- * it is asked for room first: a daemon that hangs because its terminal was scrolled back is of no use.
+ * lines go there with their fields (journal.h). Anywhere else stderr may be a pipe that nobody reads, so it is asked
+ * for room first: a daemon that hangs because its terminal was scrolled back is of no use. What cannot be written is
+ * counted, and told before the next line that can.
  */
 
 #include "server/log.h"
@@ -16,18 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include <systemd/sd-journal.h>
+#include "server/journal.h"
 
 #define LINE_MAX_BYTES 2048
-#define FIELDS_MAX 16
 
 static int max_level = LOG_INFO;
 static bool to_journal;
 static uint64_t lines_lost;
 static uint64_t lines_lost_told;
+static int loss;     /* why the last line was lost */
+static bool is_torn; /* the last line on stderr has no end */
 
 static bool stderr_is_journal(void)
 {
@@ -44,7 +45,7 @@ static bool stderr_is_journal(void)
 void log_open(int level)
 {
     max_level = level;
-    to_journal = stderr_is_journal();
+    to_journal = stderr_is_journal() && journal_open(JOURNAL_PATH) == 0;
 }
 
 int log_level_from_string(const char *text)
@@ -60,28 +61,22 @@ int log_level_from_string(const char *text)
     return -EINVAL;
 }
 
+/* A full disk takes a part of a line; what follows begins a line of its own. */
 static int write_stderr(const char *line, size_t length)
 {
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t written;
 
     if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT))
-        return -EAGAIN;
-    return write(STDERR_FILENO, line, length) == (ssize_t)length ? 0 : -EIO;
-}
-
-static int write_journal(int level, const char *const *fields, size_t field_count, const char *text)
-{
-    struct iovec parts[FIELDS_MAX + 2];
-    char message[LINE_MAX_BYTES + 16], priority[16];
-    size_t count = 0;
-
-    snprintf(message, sizeof(message), "MESSAGE=%s", text);
-    snprintf(priority, sizeof(priority), "PRIORITY=%d", level);
-    parts[count++] = (struct iovec){message, strlen(message)};
-    parts[count++] = (struct iovec){priority, strlen(priority)};
-    for (size_t i = 0; i < field_count && i < FIELDS_MAX; i++)
-        parts[count++] = (struct iovec){(void *)(uintptr_t)fields[i], strlen(fields[i])};
-    return sd_journal_sendv(parts, (int)count);
+        return room.revents & POLLERR ? -EPIPE : -EAGAIN;
+    if (is_torn && write(STDERR_FILENO, "\n", 1) != 1)
+        return -errno;
+    is_torn = false;
+    written = write(STDERR_FILENO, line, length);
+    if (written == (ssize_t)length)
+        return 0;
+    is_torn = written > 0;
+    return written < 0 ? -errno : -ENOSPC;
 }
 
 static int emit(int level, const char *const *fields, size_t field_count, const char *text)
@@ -89,7 +84,7 @@ static int emit(int level, const char *const *fields, size_t field_count, const 
     char line[LINE_MAX_BYTES + 1];
     int length;
 
-    if (to_journal && write_journal(level, fields, field_count, text) >= 0)
+    if (to_journal && journal_send(level, text, fields, field_count) == 0)
         return 0;
     length = snprintf(line, sizeof(line), "%s\n", text);
     return write_stderr(line, (size_t)length);
@@ -98,12 +93,16 @@ static int emit(int level, const char *const *fields, size_t field_count, const 
 static void tell_loss(void)
 {
     uint64_t lost = lines_lost - lines_lost_told;
-    char text[96];
+    const char *were = lost == 1 ? " was" : "s were", *them = lost == 1 ? "it" : "them";
+    bool is_unread = loss == -EAGAIN || loss == -EPIPE;
+    char text[128];
 
     if (lost == 0)
         return;
-    snprintf(text, sizeof(text), "%" PRIu64 " log line%s lost because nobody read %s", lost,
-             lost == 1 ? " was" : "s were", lost == 1 ? "it" : "them");
+    if (is_unread)
+        snprintf(text, sizeof(text), "%" PRIu64 " log line%s lost because nobody read %s", lost, were, them);
+    else
+        snprintf(text, sizeof(text), "%" PRIu64 " log line%s lost: %s", lost, were, strerror(-loss));
     if (emit(LOG_WARNING, NULL, 0, text) == 0)
         lines_lost_told = lines_lost;
 }
@@ -113,6 +112,7 @@ void log_event(int level, const char *const *fields, size_t field_count, const c
     int saved = errno;
     char text[LINE_MAX_BYTES];
     va_list arguments;
+    int error;
 
     if (level > max_level)
         return;
@@ -122,8 +122,11 @@ void log_event(int level, const char *const *fields, size_t field_count, const c
     va_end(arguments);
 
     tell_loss();
-    if (emit(level, fields, field_count, text) < 0)
+    error = emit(level, fields, field_count, text);
+    if (error < 0) {
         lines_lost++;
+        loss = error;
+    }
     errno = saved;
 }
 

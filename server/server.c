@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "server/clock.h"
+#include "server/journal.h"
 #include "server/log.h"
 #include "server/loop_memory.h"
 #include "server/session.h"
@@ -38,14 +40,16 @@ static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)timer;
     (void)events;
-    sd_notify(0, "WATCHDOG=1");
+    manager_notify("WATCHDOG=1");
 }
 
 static void tell_status(const struct server *server)
 {
     uint64_t count = server->registry.processes.count;
+    char state[64];
 
-    sd_notifyf(0, "STATUS=%" PRIu64 " process%s reporting", count, count == 1 ? "" : "es");
+    snprintf(state, sizeof(state), "STATUS=%" PRIu64 " process%s reporting", count, count == 1 ? "" : "es");
+    manager_notify(state);
 }
 
 static void on_status(struct ev_loop *loop, ev_timer *timer, int events)
@@ -159,7 +163,7 @@ void server_run(struct server *server)
     tell_status(server);
     sd_notify(0, "READY=1");
     ev_run(server->loop, 0);
-    sd_notify(0, "STOPPING=1");
+    manager_notify("STOPPING=1");
 }
 
 void server_done(struct server *server)

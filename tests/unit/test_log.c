@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "server/log.h"
 
@@ -212,6 +213,33 @@ static void test_nobody_there_at_all(void **state)
     signal(SIGPIPE, SIG_DFL);
 }
 
+/* A file that may not grow takes a part of a line, and then nothing. */
+static void test_a_full_disk(void **state)
+{
+    struct rlimit before, limit;
+    FILE *file = tmpfile();
+    char text[64] = "";
+
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    capture_begin();
+    log_open(LOG_INFO);
+    dup2(fileno(file), STDERR_FILENO);
+    log_line(LOG_INFO, "first");
+    limit = (struct rlimit){.rlim_cur = 10, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 0; i < 3; i++)
+        log_line(LOG_INFO, "second");
+    setrlimit(RLIMIT_FSIZE, &before);
+    log_line(LOG_INFO, "third");
+    assert_true(pread(fileno(file), text, sizeof(text) - 1, 0) > 0);
+    capture_end();
+    fclose(file);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_string_equal(text, "first\nseco\n3 log lines were lost: File too large\nthird\n");
+}
+
 static void test_errno_is_left_alone(void **state)
 {
     (void)state;
@@ -334,6 +362,7 @@ int main(void)
         TEST(test_another_stream_is_not_the_journal),
         TEST(test_a_full_pipe_does_not_block),
         TEST(test_nobody_there_at_all),
+        TEST(test_a_full_disk),
         TEST(test_errno_is_left_alone),
         TEST(test_escaping),
         TEST(test_escaping_every_byte),
