@@ -95,9 +95,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     process->facts.command = NULL;
     entry->start_time = process->facts.start_time;
     entry->end_time = clock_wall();
-    entry->lifetime = now - process->created;
-    if (entry->start_time && entry->start_time < entry->end_time) /* the wall clock may have been set back */
-        entry->lifetime = entry->end_time - entry->start_time;
+    entry->lifetime = now - (process->facts.started ? process->facts.started : process->created);
     entry->idle = now - process->last_activity;
     entry->reason = reason;
     entry->is_inexact = process_is_inexact(process);

@@ -174,13 +174,6 @@ bool peer_is_in_group(int fd, const struct peer *peer, gid_t group)
     return false;
 }
 
-static uint64_t start_in_wall_time(uint64_t ticks)
-{
-    uint64_t since_boot = ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-
-    return clock_wall() - clock_now() + since_boot;
-}
-
 /* Arguments stand apart by zero bytes. */
 static char *read_command(pid_t pid)
 {
@@ -211,7 +204,8 @@ void peer_read_facts(const struct peer *peer, struct process_facts *ret)
 
     if (peer->pid > 0 && read_stat(peer->pid, &stat) == 0) {
         facts.start_ticks = stat.start_ticks;
-        facts.start_time = start_in_wall_time(stat.start_ticks);
+        facts.started = stat.start_ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+        facts.start_time = clock_wall() - clock_now() + facts.started;
         memcpy(facts.comm, stat.comm, sizeof(facts.comm));
         facts.command = read_command(peer->pid);
     }

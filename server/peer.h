@@ -33,6 +33,7 @@ bool peer_is_in_group(int fd, const struct peer *peer, gid_t group);
 struct process_facts {
     uint64_t start_ticks; /* since boot, in clock ticks: with the PID it names the process. 0: unknown */
     uint64_t start_time;  /* ns since 1970. 0: unknown */
+    uint64_t started;     /* the same by the clock that never jumps; ages count from here */
     char comm[16];        /* "?" if unknown */
     char *command;        /* arguments joined with spaces, owned by the struct; NULL if unknown */
 };

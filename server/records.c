@@ -174,8 +174,7 @@ int record_process(struct output *output, const struct process *process, bool wi
         .start_time = process->facts.start_time,
         .serial = process->serial,
         .buffers = ledger_count(process->ledger),
-        .age =
-            process->facts.start_time ? since(process->facts.start_time, clock_wall()) : since(process->created, now),
+        .age = since(process->facts.started ? process->facts.started : process->created, now),
         .idle = since(process->last_activity, now),
         .flags = process_is_inexact(process) ? TT_ALLOC_PROCESS_INEXACT : 0,
         .label_pid = process->label_pid,

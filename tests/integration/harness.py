@@ -69,6 +69,7 @@ class Server:
     """A tt-allocation-server of our own in a temporary directory. Use as a context manager."""
 
     def __init__(self, *options):
+        self.prefix = ()  # a command that executes the server: with another clock, another stderr
         self.options = [str(option) for option in options]
         self.directory = tempfile.mkdtemp(prefix="tt-alloc-test-")
         os.chmod(self.directory, 0o755)  # clients of other users must get in
@@ -80,7 +81,7 @@ class Server:
         self._fds_at_start = None
 
     def start(self):
-        command = [BIN / "tt-allocation-server", "--socket", self.path, *self.options]
+        command = [*self.prefix, BIN / "tt-allocation-server", "--socket", self.path, *self.options]
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -338,11 +339,13 @@ class ServerTest(unittest.TestCase):
     """A test with a server of its own and a time limit. Clients made through its methods are closed at its end."""
 
     OPTIONS = ()
+    PREFIX = ()
     TIME_LIMIT = 60
 
     def setUp(self):
         self._start_clock()
         self.server = Server(*self.OPTIONS)
+        self.server.prefix = self.PREFIX
         self.server.__enter__()
         self.addCleanup(self._leave_server)
 
