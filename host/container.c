@@ -110,14 +110,13 @@ static char *name_lxc(const char *path, struct part part)
 }
 
 /* Its uid begins behind the last "pod" of "kubepods-burstable-pod1c9d2e3f_4a5b_..." or stands alone behind "pod". */
-static char *name_pod(const char *path, struct part part)
+static char *name_pod_of(struct part part)
 {
     struct part slice = cut_suffix(part, ".slice");
     const char *uid = NULL;
     char text[ID_DIGITS + 2] = "", *name = NULL;
     size_t length = 0, digits = 0;
 
-    (void)path; /* it is a pod's, or this is not asked */
     for (size_t i = 0; i + 3 <= slice.length; i++)
         if (memcmp(slice.text + i, "pod", 3) == 0 && (i == 0 || slice.text[i - 1] == '-'))
             uid = slice.text + i + 3;
@@ -130,20 +129,28 @@ static char *name_pod(const char *path, struct part part)
     return digits == ID_DIGITS && asprintf(&name, "pod %s", text) >= 0 ? name : NULL;
 }
 
+/* There are none elsewhere than below Kubernetes' own. */
+static char *name_pod(const char *path)
+{
+    char *name = NULL;
+
+    if (!strstr(path, "kubepods"))
+        return NULL;
+    for (struct part part = last_part(path); !name && part.length > 0; part = part_before(path, part))
+        name = name_pod_of(part);
+    return name;
+}
+
 /* NULL: none, or no memory to say it. */
 static char *name_container(const char *path)
 {
-    char *(*const namers[])(const char *, struct part) = {name_pod, name_engine, name_lxc};
-    size_t first = strstr(path, "kubepods") ? 0 : 1; /* no pod elsewhere */
+    char *(*const namers[])(const char *, struct part) = {name_engine, name_lxc};
+    char *name = name_pod(path);
 
-    for (size_t i = first; i < sizeof(namers) / sizeof(namers[0]); i++)
-        for (struct part part = last_part(path); part.length > 0; part = part_before(path, part)) {
-            char *name = namers[i](path, part);
-
-            if (name)
-                return name;
-        }
-    return NULL;
+    for (size_t i = 0; !name && i < sizeof(namers) / sizeof(namers[0]); i++)
+        for (struct part part = last_part(path); !name && part.length > 0; part = part_before(path, part))
+            name = namers[i](path, part);
+    return name;
 }
 
 /* The path in a line "4:memory:/path", and how much it tells; of version 2 is "0::/path". */
