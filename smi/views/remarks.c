@@ -84,6 +84,17 @@ static int say_untracked(struct remarks *remarks)
                   plural(untracked, "its", "their"));
 }
 
+static int say_partial(struct remarks *remarks)
+{
+    size_t partial = remarks->snapshot->coverage.partial;
+
+    if (partial == 0)
+        return 0;
+    return remark(remarks, TINT_YELLOW, "start with TT_ALLOC_TRACKING_ENABLED=1",
+                  "! Of %zu %s tt-metal's totals do not tell all: a counter ran below zero.", partial,
+                  plural(partial, "process", "processes"));
+}
+
 static int say_hidden(struct remarks *remarks)
 {
     unsigned hidden = remarks->snapshot->coverage.hidden;
@@ -188,7 +199,7 @@ static int say_no_devices(struct remarks *remarks)
 int print_remarks(FILE *out, const struct snapshot *snapshot, const struct filter *filter, const struct style *style)
 {
     static int (*const all[])(struct remarks *) = {
-        say_leaks, say_untracked, say_hidden, say_totals_unread, say_phantoms, say_no_devices,
+        say_leaks, say_untracked, say_partial, say_hidden, say_totals_unread, say_phantoms, say_no_devices,
     };
     struct remarks remarks = {out, snapshot, filter, style, false};
     int r = 0;
