@@ -94,6 +94,13 @@ static int examine(const struct snapshot *snapshot, const struct options *option
     return r < 0 ? fail("cannot compose the output", r) : code;
 }
 
+/* A document can say that nothing is known; an empty list cannot. */
+static bool needs_server(const struct options *options)
+{
+    return options->view == VIEW_TOP ||
+           (!options->json && (options->view == VIEW_LEAKS || options->view == VIEW_EXITED));
+}
+
 static int show_once(struct snapshot *snapshot, const struct options *options)
 {
     struct style style = terminal_style(options);
@@ -103,8 +110,9 @@ static int show_once(struct snapshot *snapshot, const struct options *options)
         return fail(options->root, snapshot->host_error);
     if (options->view == VIEW_DOCTOR)
         return examine(snapshot, options);
-    if (!snapshot->path && options->view == VIEW_TOP) {
-        fputs("tt-smi: only a server knows single buffers   beside --root name one: --socket PATH\n", stderr);
+    if (!snapshot->path && needs_server(options)) {
+        fprintf(stderr, "tt-smi: only a server knows %s   beside --root name one: --socket PATH\n",
+                options->view == VIEW_TOP ? "single buffers" : "which processes ended, and what they left");
         return EXIT_NO_SERVER;
     }
     if (snapshot->error != 0)

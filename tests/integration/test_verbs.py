@@ -139,6 +139,15 @@ class Top(Verb):
         self.assertEqual((result.returncode, result.stdout), (3, ""))
         self.assertIn("--socket PATH", result.stderr)
 
+    def test_lists_of_the_past_without_a_server(self):
+        for verb in ("leaks", "exited"):
+            result = tt_smi(verb, "--root", "/")
+            self.assertEqual((result.returncode, result.stdout), (3, ""))
+            self.assertEqual(result.stderr, "tt-smi: only a server knows which processes ended, and what they left   "
+                                            "beside --root name one: --socket PATH\n")
+            self.assertIsNone(read_document(tt_smi(verb, "--root", "/", "--json").stdout)[verb])
+            self.ask(verb, "--root", "/")
+
 
 def checks(text):
     """Statuses by the names of checks, the worst of each."""
