@@ -221,6 +221,10 @@ void host_clear(struct host *host);
 const struct host_device *host_find_device(const struct host *host, int32_t number);
 const struct host_process *host_find_process(const struct host *host, int32_t pid);
 
+/* Whether a chip that something calls by this id is on the board: the id is the board's, or that with the place of the
+ * chip on it in the low 5 bits. False for a board of 0. */
+bool host_id_is_of_board(uint64_t id, uint64_t board);
+
 /* Whether the process has the device open. */
 bool host_device_is_held_by(const struct host_device *device, int32_t pid);
 

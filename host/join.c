@@ -20,15 +20,18 @@
 
 #define LOCATION_BITS 5
 
+bool host_id_is_of_board(uint64_t id, uint64_t board)
+{
+    return board != 0 && (id == board || id >> LOCATION_BITS == board);
+}
+
 static bool id_matches(const struct host_device *device, uint64_t id)
 {
     uint64_t asic = device->asic_id.error == 0 ? device->asic_id.value : 0;
-    uint64_t board = device->board_id.error == 0 ? device->board_id.value : 0;
-    uint64_t location_mask = (1U << LOCATION_BITS) - 1;
 
     if (asic != 0 && id == asic)
         return true;
-    return board != 0 && (id == board || (id & ~location_mask) == board << LOCATION_BITS);
+    return device->board_id.error == 0 && host_id_is_of_board(id, device->board_id.value);
 }
 
 /* Sets of devices: one bool for each of host->devices. The sole one in the set, or NULL. */

@@ -18,32 +18,12 @@
 
 #include "host/container.h"
 #include "host/directory.h"
+#include "host/stat.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 #define SMALL_MAX 65536 /* "status" names every group of a process */
 #define COMMAND_MAX 4096
 #define PATH_SIZE 32
-
-/* The command name stands in parentheses and may hold any byte, so the fields are counted from the last one. Who has
- * ended and only waits to be waited for is gone, unless it is just the main thread that has ended. */
-static int parse_stat(const char *text, uint64_t *ret_start_ticks, char ret_comm[16])
-{
-    const char *name = strchr(text, '('), *end = strrchr(text, ')');
-    uint64_t ticks;
-    long threads;
-    char state;
-
-    if (!name || !end || end < name)
-        return -EINVAL;
-    if (sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %" SCNu64, &state,
-               &threads, &ticks) != 3)
-        return -EINVAL;
-    if (strchr("ZXx", state) && threads <= 1)
-        return -ESRCH;
-    *ret_start_ticks = ticks;
-    snprintf(ret_comm, 16, "%.*s", (int)(end - name - 1), name + 1);
-    return 0;
-}
 
 static uint64_t start_in_wall_time(uint64_t boot_time, uint64_t ticks)
 {
@@ -57,17 +37,21 @@ static uint64_t start_in_wall_time(uint64_t boot_time, uint64_t ticks)
 
 static int read_stat(const struct directory *directory, uint64_t boot_time, struct host_process *process)
 {
+    struct host_stat stat;
     char *text;
-    uint64_t ticks;
     int error = directory_read(directory, "stat", SMALL_MAX, &text, NULL);
 
     if (error < 0)
         return error == -ENOENT ? -ESRCH : error;
-    error = parse_stat(text, &ticks, process->comm);
+    error = host_stat_parse(text, &stat);
     free(text);
-    if (error == 0)
-        process->start_time = start_in_wall_time(boot_time, ticks);
-    return error;
+    if (error < 0)
+        return error;
+    if (!stat.is_there)
+        return -ESRCH;
+    process->start_time = start_in_wall_time(boot_time, stat.start_ticks);
+    memcpy(process->comm, stat.comm, sizeof(process->comm));
+    return 0;
 }
 
 /* What follows "\nName:" to the end of the line. A command name cannot forge one: its newlines are escaped there. */

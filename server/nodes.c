@@ -2,7 +2,7 @@
 
 /*
  * Clients name chips by what the user-mode driver calls them. That is the ASIC id of the driver on some boards only; on
- * others it is the board's id, or that and the chip's place on the board in the five bits below. An id of the second
+ * others it is the board's id, or that and the chip's place on the board. An id of the second
  * kind counts only if it fits one node: two chips of a board have the same board id.
  */
 
@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#define LOCATION_BITS 5
+#include "host/host.h"
 
 void nodes_done(struct nodes *nodes)
 {
@@ -48,7 +48,7 @@ static bool has_same_pci(const struct tt_alloc_device_record *a, const struct tt
 
 static bool may_be_board_of(const struct node *node, uint64_t id)
 {
-    return node->has_board_id && (node->board_id == id || node->board_id == id >> LOCATION_BITS);
+    return node->has_board_id && host_id_is_of_board(id, node->board_id);
 }
 
 static const struct node *match_board(const struct nodes *nodes, uint64_t id)

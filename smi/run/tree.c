@@ -9,12 +9,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "host/stat.h"
 
 #define NSEC_PER_SEC UINT64_C(1000000000)
 #define SAME_START (2 * NSEC_PER_SEC) /* start times are made of a clock that may be set between */
@@ -32,30 +33,11 @@ void run_tree_init(struct run_tree *tree)
     *tree = (struct run_tree){.boot_time = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME)};
 }
 
-/* The name stands in parentheses and may hold any byte. Who only waits to be waited for is not there, unless it is just
- * the main thread that has ended. */
-static bool parse_stat(const struct run_tree *tree, const char *text, struct tree_process *process)
-{
-    const char *name = strchr(text, '('), *end = strrchr(text, ')');
-    uint64_t ticks;
-    long threads;
-    char state;
-
-    if (!name || !end || end < name)
-        return false;
-    if (sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %" SCNu64, &state,
-               &threads, &ticks) != 3)
-        return false;
-    process->start_time = tree->boot_time + ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-    process->is_there = !strchr("ZXx", state) || threads > 1;
-    snprintf(process->comm, sizeof(process->comm), "%.*s", (int)(end - name - 1), name + 1);
-    return true;
-}
-
 /* What /proc/PID/stat says; false: there is no such process. */
 static bool read_stat(const struct run_tree *tree, struct tree_process *process)
 {
     char path[32], text[1024];
+    struct host_stat stat;
     FILE *file;
     size_t size;
 
@@ -66,7 +48,12 @@ static bool read_stat(const struct run_tree *tree, struct tree_process *process)
     size = fread(text, 1, sizeof(text) - 1, file);
     fclose(file);
     text[size] = '\0';
-    return parse_stat(tree, text, process);
+    if (host_stat_parse(text, &stat) < 0)
+        return false;
+    process->start_time = tree->boot_time + stat.start_ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+    process->is_there = stat.is_there;
+    memcpy(process->comm, stat.comm, sizeof(process->comm));
+    return true;
 }
 
 static struct tree_process *find(const struct run_tree *tree, const struct tree_process *wanted)
