@@ -5,6 +5,7 @@
 #include "smi/demo/demo.h"
 #include "smi/demo/director.h"
 #include "smi/demo/story.h"
+#include "smi/demo/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,6 +83,8 @@ int demo_start(const struct options *options, struct demo *ret)
     struct demo demo = {.life = -1};
     int r = run_server_start(&demo.server);
 
+    if (r == 0)
+        r = demo_tree_make(demo.server.directory);
     if (r == 0)
         r = start_director(&demo, options);
     if (r < 0) {

@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "smi/demo/tree.h"
+
 #define PROGRAM "tt-allocation-server"
 #define PATIENCE_MS 5000 /* for a server that was told to leave */
 #define FIRST_FREE 10    /* above every number that has a meaning here */
@@ -130,6 +132,7 @@ _Noreturn void keeper_run(const struct keeper *keeper)
         end(pid, server);
     }
     unlink(keeper->path);
+    demo_tree_remove(keeper->directory);
     rmdir(keeper->directory);
     _exit(pid > 0 ? 0 : 1);
 }

@@ -88,7 +88,7 @@ class DemoTest(unittest.TestCase):
 class Stories(DemoTest):
     def test_leak(self):
         text = self.demo("leak")
-        self.assertRegex(text, r"2 devices, 1 reporting, 1 leak\n")
+        self.assertRegex(text, r"^tt-smi \S+  demo  .*  2 devices, 1 reporting, 1 leak\n")
         self.assertRegex(text, r"\d +\S+ +0,1 +reporting .* serve.py --model llama \(demo\)\n")
         self.assertRegex(text, r"\d +\S+ +1 +exited .* LEAK, gone .*: train.py --epochs 3 \(demo\)\n")
         self.assertRegex(text, r"\nLEAK SUMMARY  1 of the last 1 ended process left buffers\n")
