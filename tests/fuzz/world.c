@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The server is put together as server_init() does it, without what is of the process and not of the server: signals,
- * limits, listening sockets. The loop is one of its own, on poll(), which costs one system call a turn.
+ * The server is put together as server_init() does it and taken apart as by server_done(), without what is of the
+ * program and not of the sessions: signals, limits, listening sockets. The loop is one of its own, on poll(), which
+ * costs one system call a turn.
  */
 
 #include "tests/fuzz/world.h"
@@ -66,8 +67,17 @@ void world_open(struct world *world, bool has_nodes)
 
 void world_close(struct world *world)
 {
+    struct server *server = &world->server;
+
     world_check(world);
-    server_done(&world->server);
+    while (!list_is_empty(&server->sessions))
+        session_finish(LIST_ENTRY(server->sessions.next, struct session, link));
+    drain_done(&server->drain);
+    hardware_done(&server->hardware);
+    reporter_done(&server->reporter);
+    registry_done(&server->registry);
+    free(server->scratch);
+    ev_loop_destroy(server->loop);
     fake_host_end();
     CHECK(free_fd() == world->first_free_fd);
 }
