@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server/clock.h"
 #include "server/peer.h"
+#include "tests/fuzz/check.h"
+#include "tests/fuzz/fake_socket.h"
 
 #define FIRST_TIME (UINT64_C(1000000) * NSEC_PER_SEC)
 
@@ -56,15 +57,12 @@ void fake_host_begin(bool has_nodes)
 {
     now = FIRST_TIME;
     host_has_nodes = has_nodes;
-    for (size_t i = 0; i < FAKE_PROCESSES; i++)
-        processes[i] = (struct fake_process){.exit_fd = -1};
+    memset(processes, 0, sizeof(processes));
 }
 
 void fake_host_end(void)
 {
-    for (size_t i = 0; i < FAKE_PROCESSES; i++)
-        if (processes[i].exit_fd >= 0)
-            close(processes[i].exit_fd);
+    CHECK(fake_socket_count() == 0);
     now = 0;
 }
 
@@ -75,10 +73,7 @@ struct fake_process *fake_host_get(size_t index)
 
 void fake_host_exit(struct fake_process *process)
 {
-    uint64_t one = 1;
-
-    if (process->exit_fd >= 0)
-        (void)!write(process->exit_fd, &one, sizeof(one));
+    process->gone = process->life++;
 }
 
 void fake_host_connects(const struct fake_process *process)
@@ -98,8 +93,8 @@ int peer_from_socket(int fd, struct peer *ret)
 {
     (void)fd;
     *ret = (struct peer){.pid = connecting->pid, .uid = connecting->uid, .gid = connecting->uid, .pidfd = -1};
-    if (connecting->exit_fd >= 0)
-        ret->pidfd = dup(connecting->exit_fd);
+    if (connecting->has_pidfd)
+        ret->pidfd = fake_socket_pidfd(&connecting->gone, connecting->life);
     return 0;
 }
 

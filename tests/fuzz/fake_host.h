@@ -20,21 +20,23 @@ struct fake_process {
     uid_t uid;
     uint64_t start_ticks; /* 0: nobody knows when it was started */
     bool is_in_group;
-    int exit_fd; /* readable once it is gone; -1: the kernel has no pidfds */
+    bool has_pidfd;
+    unsigned life; /* from 1 on; it may come again under the same number */
+    unsigned gone; /* the last life that is over */
     int32_t held[FAKE_NODES];
     size_t held_count;
 };
 
 /* The clock stands at its first value, no process is there, and the host has nodes 0, 1, 2 or none. */
 void fake_host_begin(bool has_nodes);
-/* The clock is the real one again. */
+/* The clock is the real one again, and all sockets must have been closed. */
 void fake_host_end(void);
 void fake_host_pass(uint64_t ns);
 
-/* A process of fake_host_get(index), not there until it is made. With a PID of 0 it is in another namespace. */
+/* Those there are; the caller says who they are. With a PID of 0 it is in another namespace. */
 #define FAKE_PROCESSES 4
 struct fake_process *fake_host_get(size_t index);
-/* It is gone. */
+/* It dies; who connects with its number from now on is another one. */
 void fake_host_exit(struct fake_process *process);
 /* Whoever is identified next is this one. */
 void fake_host_connects(const struct fake_process *process);

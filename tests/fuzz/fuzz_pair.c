@@ -434,11 +434,11 @@ static void begin_world(void)
     for (int i = 0; i < MODEL_PROCESSES; i++) {
         struct fake_process *process = fake_host_get((size_t)i);
 
-        *process = (struct fake_process){.pid = 100 + i, .uid = 1000, .start_ticks = 7, .exit_fd = -1};
+        *process = (struct fake_process){.pid = 100 + i, .uid = 1000, .start_ticks = 7, .has_pidfd = true, .life = 1};
         sides[i] = (struct side){.client = {.world = &world, .process = process, .fd = -1}, .number = i};
     }
     observer = (struct client){.world = &world, .process = fake_host_get(OBSERVER), .fd = -1};
-    *observer.process = (struct fake_process){.pid = 200, .exit_fd = -1};
+    *observer.process = (struct fake_process){.pid = 200};
     client_open(&observer, TT_ALLOC_FRAME_112, false);
 }
 

@@ -410,7 +410,7 @@ static void check(void)
 
 static void begin(void)
 {
-    *fake_host_get(0) = (struct fake_process){.pid = 100, .uid = 1000, .start_ticks = 7, .exit_fd = -1};
+    *fake_host_get(0) = (struct fake_process){.pid = 100, .uid = 1000, .start_ticks = 7};
     connection = world_connect(&world, fake_host_get(0));
     is_honest = true;
     reports = made = 0;

@@ -7,7 +7,6 @@
  * must hold after each input, and what is left open or leaked is found as well.
  */
 
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,7 +40,8 @@ static void make_processes(uint8_t kinds)
                                                   .uid = i == 0 && (kinds & 1) ? 0 : 1000 + (uid_t)(i / 2),
                                                   .start_ticks = i == 1 && (kinds & 2) ? 0 : 7 + i,
                                                   .is_in_group = i == 1 && (kinds & 4),
-                                                  .exit_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                                                  .has_pidfd = true,
+                                                  .life = 1,
                                                   .held = {0, 2},
                                                   .held_count = kinds >> 3 & 3};
 }

@@ -7,7 +7,6 @@
 #include "tests/fuzz/pair_wire.h"
 
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,7 +45,6 @@ static void say_hello(struct client *client, bool is_reporter)
 
 void client_open(struct client *client, size_t frame_size, bool is_reporter)
 {
-    client->process->exit_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     client->fd = world_connect(client->world, client->process);
     CHECK(client->fd >= 0);
     client->frame_size = frame_size;
@@ -72,8 +70,6 @@ void client_close(struct client *client, bool exits)
     world_settle(client->world);
     if (exits)
         close(client->fd);
-    close(client->process->exit_fd);
-    client->process->exit_fd = -1;
     client->fd = -1;
     unmap_ring(client);
 }

@@ -10,12 +10,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/session.h"
+#include "tests/fuzz/fake_socket.h"
 
 #define GROUP 4711
 #define FD_LIMIT 64
@@ -86,7 +86,7 @@ int world_connect(struct world *world, const struct fake_process *process)
 {
     int pair[2];
 
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
+    fake_socket_pair(pair);
     fake_host_connects(process);
     if (session_open(&world->server, pair[0]) == 0)
         return pair[1];
