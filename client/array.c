@@ -13,11 +13,13 @@
 
 static bool reserve(struct tt_alloc_array *array, size_t item_size, size_t needed)
 {
-    size_t capacity = array->capacity;
+    size_t capacity = array->capacity, most = TT_ALLOC_ARRAY_MOST / item_size;
 
     if (needed <= capacity)
         return true;
-    capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
+    if (needed > most)
+        return false;
+    capacity = capacity > most / 2 ? most : capacity * 2;
     if (capacity < needed)
         capacity = needed;
     void *items = reallocarray(array->items, capacity, item_size);

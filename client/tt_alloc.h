@@ -296,8 +296,9 @@ struct tt_alloc_filter {
  * pointers and do not copy by sizeof into your own arrays across library versions.
  *
  * Errors of the list calls besides those of the connection: -EPERM the server does not show this to you, -ENODEV no
- * such device, -ESRCH no such process, -ENOMEM, -EPROTO the answer was malformed or its count was wrong. After any
- * error but -EPERM, -ENODEV, -ESRCH and -EINVAL the connection is of no further use.
+ * such device, -ESRCH no such process, -ENOMEM, also for an answer that would take more than 1 GiB, -EPROTO the answer
+ * was malformed or its count was wrong. After any error but -EPERM, -ENODEV, -ESRCH and -EINVAL the connection is of no
+ * further use.
  */
 struct tt_alloc_list;
 

@@ -26,6 +26,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/array.h"
 #include "client/ask.h"
 
 #define FRAME ((size_t)TT_ALLOC_FRAME_112)
@@ -1103,6 +1104,26 @@ static void test_out_of_memory(void **state)
 
 /* ---- Many ---- */
 
+/* Else a server that sends as fast as it can would have some gigabytes of us before the time is up. */
+static void test_an_array_has_a_limit(void **state)
+{
+    static const size_t sizes[] = {1, sizeof(struct tt_alloc_buffer)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t most = TT_ALLOC_ARRAY_MOST / sizes[i];
+        struct tt_alloc_array array = {0};
+
+        assert_null(tt_alloc_array_extend(&array, sizes[i], most + 1));
+        assert_null(array.items);
+        assert_non_null(tt_alloc_array_extend(&array, sizes[i], 3));
+        assert_null(tt_alloc_array_extend(&array, sizes[i], most - 2));
+        assert_null(tt_alloc_array_extend(&array, sizes[i], SIZE_MAX));
+        assert_int_equal(array.count, 3);
+        free(array.items);
+    }
+}
+
 static void test_many(void **state)
 {
     const size_t many = 200000;
@@ -1270,6 +1291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answer_breaks_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_endless_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_out_of_memory, setup, teardown),
+        cmocka_unit_test(test_an_array_has_a_limit),
         cmocka_unit_test_setup_teardown(test_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
     };
