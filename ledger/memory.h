@@ -23,5 +23,6 @@ void *memory_resize(size_t *held, void *piece, size_t size, size_t new_size);
 /* Takes NULL, returns NULL. `size` is that of the last new or resize. */
 void *memory_free(size_t *held, void *piece, size_t size);
 
-/* For tests: asked before each allocation, which fails if the answer is false. NULL: all may proceed. */
+/* For the server, which keeps memory back, and for tests: asked before each allocation, which fails if the answer is
+ * false. NULL: all may proceed. */
 extern bool (*memory_hook)(size_t size);

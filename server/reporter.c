@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,10 +21,15 @@
 #define SLOTS_PER_SLICE 8192
 #define PIECES_PER_SLICE 8
 
+/* The index of a ledger comes from the heap, in small pieces between those of others, and goes back to the system only
+ * when that is asked for: some 0.1 ms for each MiB. */
+#define TRIM_AFTER ((size_t)8 << 20)
+
 struct job {
     struct list link; /* reporter::jobs */
     bool is_dump;
     struct remains remains; /* of a leak report */
+    size_t memory;          /* of its ledger */
     uint64_t serial;        /* of a dump: the last process that is done */
     uint64_t at_serial;     /* of a dump: the process that is being walked */
     uint64_t cursor;        /* in the ledger */
@@ -123,13 +129,24 @@ static bool step_dump(struct reporter *reporter, struct job *job)
     return false;
 }
 
+static void trim(struct reporter *reporter, size_t freed)
+{
+    reporter->freed += freed;
+    if (reporter->freed < TRIM_AFTER)
+        return;
+    reporter->freed = 0;
+    malloc_trim(0);
+}
+
 static bool step(struct reporter *reporter, struct job *job)
 {
+    size_t memory = job->memory;
     bool is_done = job->is_dump ? step_dump(reporter, job) : step_leak(job);
 
     if (is_done) {
         list_remove(&job->link);
         job_free(job);
+        trim(reporter, memory);
     }
     return is_done;
 }
@@ -217,6 +234,7 @@ void reporter_add_remains(struct reporter *reporter, struct remains remains)
         return;
     }
     job->remains = remains;
+    job->memory = ledger_memory(remains.ledger);
     job->is_quiet = !is_told;
     list_append(&reporter->jobs, &job->link);
     job->was_interrupted = is_told && !is_first;

@@ -14,6 +14,7 @@
 #include "server/registry.h"
 
 struct reporter {
+    size_t freed; /* of ledgers, since the heap was last trimmed */
     struct ev_loop *loop;
     struct registry *registry;
     struct list jobs; /* of struct job */

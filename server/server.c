@@ -23,6 +23,7 @@
 #include "server/journal.h"
 #include "server/log.h"
 #include "server/loop_memory.h"
+#include "server/reserve.h"
 #include "server/session.h"
 
 #define FD_LIMIT_MAX (1 << 18)
@@ -123,6 +124,7 @@ int server_init(struct server *server, const struct server_options *options)
     *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
     list_init(&server->sessions);
     tune_malloc();
+    reserve_init();
     server->fd_limit = raise_fd_limit();
     server->group = find_group();
     registry_init(&server->registry, on_remains, server);

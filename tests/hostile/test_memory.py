@@ -9,20 +9,20 @@ chosen calls fail, also those of libev and libsystemd.
 import contextlib
 import mmap
 import os
-import pathlib
 import struct
-import sys
+import subprocess
 import tempfile
 import unittest
 import unittest.mock
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+from oracle import ATTACKER, HostileTest
 
 import raw
-from harness import LIB, wait_until
+from harness import BIN, LIB, PATIENCE, ServerTest, client_environment, wait_until
 from ring_test import OUTCOMES, REGION, RingTest
 
 FOR_EVER = 2**64 - 1
+SANITIZED = b"libasan" in (BIN / "tt-allocation-server").read_bytes()
 SPARED_IN_A_ROW = 3  # conversations that needed no further call: how often it asks depends a little on time
 GONE = (raw.Closed, BrokenPipeError, ConnectionResetError)
 
@@ -152,8 +152,9 @@ class Scarce(RingTest):
     OPTIONS = ("--leak-lines", "3")
     PARTS = Conversation.by_ring, Conversation.by_records, Conversation.as_older_programs_do
     COUNTED = "refused_memory", "refused_announced", "refused_description", "sessions_refused", "out_of_memory"
-    # What is done without, and not counted: the command line of each process that begins to report.
-    UNCOUNTED_MAX = 3
+    # What is done without, and not counted: the command line of each process that begins to report. strndup() counts,
+    # and without ASan its malloc() as well.
+    UNCOUNTED_MAX = 6
 
     def setUp(self):
         self.scarcity = Scarcity()
@@ -220,6 +221,95 @@ class Scarce(RingTest):
                 for part in self.PARTS:
                     self.conversation.run(part)
             self.check()
+
+
+def app(path, uid=-1):
+    """A user of libtt-alloc (integration/helpers/app.c), of another uid if asked for."""
+    identity = {"user": uid, "group": uid, "extra_groups": []} if uid >= 0 else {}
+    return subprocess.Popen(
+        [BIN / "app"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**client_environment(path), "TT_ALLOC_FULL_WAIT_MS": "10000"},  # nothing is lost on the way
+        **identity,
+    )
+
+
+def tell(process, command):
+    process.stdin.write(command + "\n")
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
+def leave(process):
+    process.stdin.close()
+    process.wait(PATIENCE)
+    process.stdout.close()
+
+
+@unittest.skipIf(SANITIZED, "ASan keeps terabytes of addresses, which count towards the limit")
+class AtTheLimit(HostileTest):
+    """RLIMIT_DATA, as the unit has it."""
+
+    PREFIX = ("prlimit", f"--data={24 << 20}")
+    MORE_THAN_FIT = 500_000
+
+    def fill(self, process, count):
+        """The process, when the server knows what became of all its buffers."""
+        tell(process, f"fill {count}")
+
+        def find():
+            found = self.watch.entries(raw.LIST_PROCESSES, process_id=process.pid)
+            return found and found[0]["buffers"] + found[0]["lost"] == count and found[0]
+
+        return wait_until(find, f"{count} buffers to be held or refused")
+
+    def test_37_filled_to_the_limit(self):
+        with self.attack(logs=r"^Refused a report of process \d+ \(uid {uid}\): out of memory") as attacker:
+            greedy = app(self.server.path, ATTACKER)
+            held = self.fill(greedy, self.MORE_THAN_FIT)
+            figures = self.watch.figures()
+            self.assertEqual(figures["refused_memory"], held["lost"])
+            self.assertEqual(held["flags"], raw.INEXACT)
+            self.assertGreater(figures["refused_memory"], 0)
+            for _ in range(20):  # there is room for who only comes to ask
+                with raw.Raw(self.server.path) as late:
+                    late.entries(raw.LIST_PROCESSES)
+            self.stay()
+            leave(greedy)
+            wait_until(lambda: self.watch.figures()["buffers"] < 100, "the memory to be given back")
+            refused = self.watch.figures()["refused_memory"]
+            again = app(self.server.path, ATTACKER)
+            self.assertEqual(self.fill(again, held["buffers"] // 2)["lost"], 0)
+            self.assertEqual(self.watch.figures()["refused_memory"], refused)
+            leave(again)
+            attacker.do("c.alloc(1, 1)")
+
+
+@unittest.skipIf(SANITIZED, "ASan keeps freed memory back")
+class GivenBack(ServerTest):
+    COUNT = 1_000_000
+    LEFT = 2048  # KiB
+
+    def come_and_go(self, watch, count):
+        """What the server had meanwhile."""
+        large = app(self.server.path)
+        tell(large, f"fill {count}")
+        wait_until(lambda: watch.figures()["buffers"] == count, "all to be told")
+        rss = self.server.rss_kib()
+        leave(large)
+        wait_until(lambda: watch.figures()["processes"] == 0, "the client to be gone")
+        return rss
+
+    def test_37_memory_of_a_large_client_is_given_back(self):
+        watch = self.watcher()
+        self.come_and_go(watch, 1000)
+        before = self.server.rss_kib()
+        for _ in range(2):
+            during = self.come_and_go(watch, self.COUNT)
+            self.assertGreater(during - before, 24 * self.COUNT >> 10)
+            wait_until(lambda: self.server.rss_kib() - before < self.LEFT, f"{during} KiB to go back to {before}")
 
 
 if __name__ == "__main__":
