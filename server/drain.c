@@ -24,9 +24,9 @@
 #define SLOTS_A_STEP 1024 /* of a sweep */
 #define SLICE (NSEC_PER_SEC / 4000)
 
-static struct session *first_behind(const struct drain *drain)
+static struct session *first_of(const struct list *queue)
 {
-    return LIST_ENTRY(drain->behind.next, struct session, intake.behind_link);
+    return LIST_ENTRY(queue->next, struct session, intake.behind_link);
 }
 
 static bool owes(const struct session *session)
@@ -51,7 +51,7 @@ static void run_soon(struct drain *drain)
 static void put_behind(struct drain *drain, struct session *session)
 {
     if (list_is_empty(&session->intake.behind_link))
-        list_append(&drain->behind, &session->intake.behind_link);
+        list_append(owes(session) ? &drain->behind : &drain->ending, &session->intake.behind_link);
     run_soon(drain);
 }
 
@@ -151,6 +151,11 @@ bool drain_at_end(struct drain *drain, struct session *session)
     return is_affordable;
 }
 
+bool drain_is_closing(const struct drain *drain)
+{
+    return !list_is_empty(&drain->ending);
+}
+
 void drain_wholly(struct session *session)
 {
     look(session);
@@ -211,6 +216,8 @@ static void begin_round(struct drain *drain)
     list_for_each (link, &drain->rings) {
         struct session *session = LIST_ENTRY(link, struct session, intake.ring_link);
 
+        if (session->is_ending && !owes(session))
+            continue; /* all that it reported was taken in */
         look(session);
         if (!owes(session))
             continue;
@@ -273,12 +280,18 @@ static void work(struct drain *drain, uint64_t stop)
 {
     while (!list_is_empty(&drain->behind) || is_sweeping(drain)) {
         if (!list_is_empty(&drain->behind))
-            step(drain, first_behind(drain));
+            step(drain, first_of(&drain->behind));
         if (is_sweeping(drain))
             sweep_step(drain);
         if (clock_now() >= stop)
             return;
     }
+}
+
+static void close_some(struct drain *drain, uint64_t stop)
+{
+    while (!list_is_empty(&drain->ending) && clock_now() < stop)
+        step(drain, first_of(&drain->ending));
 }
 
 static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
@@ -292,8 +305,9 @@ static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
     if (drain->round_left == 0 && list_is_empty(&drain->asking) && !list_is_empty(&drain->next))
         begin_round(drain);
     work(drain, stop);
-    if (list_is_empty(&drain->behind) && list_is_empty(&drain->asking) && list_is_empty(&drain->next) &&
-        !is_sweeping(drain))
+    close_some(drain, clock_now() + SLICE);
+    if (list_is_empty(&drain->behind) && list_is_empty(&drain->ending) && list_is_empty(&drain->asking) &&
+        list_is_empty(&drain->next) && !is_sweeping(drain))
         ev_timer_stop(loop, timer);
 }
 
@@ -304,6 +318,7 @@ void drain_init(struct drain *drain, struct server *server)
     *drain = (struct drain){.server = server};
     list_init(&drain->rings);
     list_init(&drain->behind);
+    list_init(&drain->ending);
     list_init(&drain->asking);
     list_init(&drain->next);
     ev_timer_init(&drain->slice, on_slice, 0., 0.);

@@ -12,7 +12,9 @@
  * reporter that never pauses cannot either, because a round waits for what it found and nothing later.
  *
  * What is done at once is limited over all sessions in a turn of the loop: a thousand of them may die in the same
- * moment. The rest of it, the end of sessions and the sweeps after resyncs go through the same slices.
+ * moment. The rest of it, the end of sessions and the sweeps after resyncs go through slices. Ends have slices of their
+ * own: nobody waits for one, and who connects and closes all the time has so many that rings behind them would not be
+ * emptied for seconds.
  */
 
 #include <ev.h>
@@ -29,6 +31,7 @@ struct drain {
     struct server *server;
     struct list rings;  /* session::intake.ring_link: those that have one */
     struct list behind; /* session::intake.behind_link: those that owe something */
+    struct list ending; /* the same link: those of which nothing is left to do but their end */
     struct list asking; /* session::intake.asking_link: those whose question waits for this round */
     struct list next;   /* the same, for the next round */
     size_t round_left;  /* sessions that the round waits for */
@@ -63,6 +66,9 @@ void drain_forget(struct drain *drain, struct session *session);
 bool drain_session(struct drain *drain, struct session *session);
 /* The same for a session whose end has come, which is work too: where many end at once, it is put off. */
 bool drain_at_end(struct drain *drain, struct session *session);
+
+/* Whether sessions have ended that there was no time to close yet. Then there is no hurry to accept others. */
+bool drain_is_closing(const struct drain *drain);
 
 /* Sees to it that what a resync left behind is swept away. After records were applied. */
 void drain_sweep(struct drain *drain);

@@ -24,8 +24,9 @@
 #include "server/server.h"
 #include "server/session.h"
 
-#define ACCEPTS_PER_TURN 64
-#define PAUSE 0.5 /* seconds */
+#define ACCEPTS_PER_TURN 16     /* each is some 20 us, and as much again for its first frame */
+#define ACCEPTS_WHILE_CLOSING 4 /* or sessions would begin faster than they can end */
+#define PAUSE 0.5               /* seconds */
 
 static int open_spare(void)
 {
@@ -106,9 +107,12 @@ static bool accept_one(struct listener *listener)
 
 static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
 {
+    struct listener *listener = watcher->data;
+    int most = drain_is_closing(&listener->server->drain) ? ACCEPTS_WHILE_CLOSING : ACCEPTS_PER_TURN;
+
     (void)loop;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(watcher->data); i++)
+    for (int i = 0; i < most && accept_one(listener); i++)
         ;
 }
 
