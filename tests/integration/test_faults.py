@@ -3,66 +3,15 @@
 counted, an application never hangs, and whatever went wrong, afterwards the server knows what is live.
 """
 
-import contextlib
 import os
-import re
 import signal
-import subprocess
 import tempfile
 import time
 import unittest
 
 import raw
-from harness import BIN, PATIENCE, Server, ServerTest, client_environment, wait_until
-
-APP = BIN / "app"
-SIZE = 4096  # of each buffer of an app
-
-
-class App:
-    """A process with the library. do() returns when it has done what it was told."""
-
-    def __init__(self, path, **environment):
-        self.process = subprocess.Popen(
-            [str(APP)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**client_environment(path), **environment},
-        )
-        self.pid = self.process.pid
-
-    def begin(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-
-    def finish(self):
-        line = self.process.stdout.readline()
-        assert line, f"the app ended with {self.process.poll()}: {self.process.stderr.read()}"
-        return line
-
-    def do(self, command):
-        self.begin(command)
-        line = self.finish()
-        return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)} or int(line)
-
-    def leave(self):
-        """It exits with what it holds. Returns what it wrote to stderr."""
-        self.process.stdin.close()
-        status = self.process.wait(PATIENCE)
-        assert status == 0, f"the app ended with {status}: {self.process.stderr.read()}"
-        return self.process.stderr.read()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(PATIENCE)
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
+from app import SIZE, App
+from harness import PATIENCE, ServerTest, wait_until
 
 class FaultTest(ServerTest):
     TIME_LIMIT = 150

@@ -10,6 +10,9 @@
  *   threads T N  T threads, each N reports as in churn, on a device of its own (1..T) with 100 buffers that stay
  *   lost         reports lost so far
  *   fork N       a child allocates N buffers and lives until it is killed; its PID
+ *   again        executes itself, with nothing but its standard streams; no answer
+ *
+ * With an argument it becomes that user first.
  *
  * The answer to what reports is "longest_ns=N total_ns=N": the longest of the calls, and all of them.
  */
@@ -22,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "become.h"
 #include "tt_alloc.h"
 
 #define SIZE 4096
@@ -124,6 +128,13 @@ static void fork_child(uint64_t buffers)
     printf("%d\n", (int)child);
 }
 
+static void execute_again(void)
+{
+    execl("/proc/self/exe", "app", NULL);
+    perror("app: again");
+    exit(2);
+}
+
 static void obey(const char *line, struct window *window)
 {
     uint64_t number = 0, threads = 0;
@@ -145,6 +156,8 @@ static void obey(const char *line, struct window *window)
     } else if (sscanf(line, "fork %" SCNu64, &number) == 1) {
         fork_child(number);
         return;
+    } else if (strcmp(line, "again\n") == 0) {
+        execute_again();
     } else {
         fprintf(stderr, "app: what is %s", line);
         exit(2);
@@ -152,11 +165,14 @@ static void obey(const char *line, struct window *window)
     printf("longest_ns=%" PRIu64 " total_ns=%" PRIu64 "\n", window->longest_ns, window->total_ns);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct window window = {.device = 0};
     char line[128];
 
+    if (argc > 1)
+        become(argv[1]);
+    setvbuf(stdin, NULL, _IONBF, 0); /* what is read ahead would be lost to the program that comes next */
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof(line), stdin))
         obey(line, &window);

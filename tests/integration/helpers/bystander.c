@@ -23,10 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "become.h"
 #include "tt_alloc.h"
 
 #define PERIOD_NS 1000000
@@ -134,17 +134,6 @@ static void obey(struct bystander *bystander, const char *line)
         fprintf(stderr, "bystander: what is %s", line);
         exit(2);
     }
-}
-
-static void become(const char *argument)
-{
-    uid_t uid = (uid_t)strtoul(argument, NULL, 10);
-
-    if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) {
-        perror("bystander: another user");
-        exit(2);
-    }
-    prctl(PR_SET_DUMPABLE, 1); /* LeakSanitizer, if it is there, looks at us from outside */
 }
 
 /* Whether there is something to read before the next batch is due. */
