@@ -54,18 +54,22 @@ class Bystander:
 
 
 class Asker(Child):
-    """Asks every 5 ms what the bystander holds, and for the totals of its device, and checks what it can know."""
+    """Asks every 5 ms what the bystander holds, and for the totals of its device, and checks what it can know. The time
+    that an answer takes is without that in which server or asker were ready to run, and the machine ran others."""
 
     CODE = """
 import select
-bystander, kept = int(os.environ["BYSTANDER"]), eval(os.environ["KEPT"])
+bystander, server, kept = eval(os.environ["KNOWN"])
 c = raw.Raw(path)
 c.hello()
 
+def waited():
+    return sum(int(open(f"/proc/{pid}/schedstat").read().split()[1]) / 1e9 for pid in (server, os.getpid()))
+
 def timed(question):
-    began = time.monotonic()
+    began, without = time.monotonic(), waited()
     answer = question()
-    took.append(time.monotonic() - began)
+    took.append(time.monotonic() - began - (waited() - without))
     return answer
 
 def held():
@@ -90,8 +94,9 @@ while True:
         wrong.append(found)
 """
 
-    def __init__(self, path, bystander):
-        super().__init__(self.CODE, path, INNOCENT, {"BYSTANDER": str(bystander), "KEPT": repr(KEPT)})
+    def __init__(self, server, bystander):
+        known = bystander.pid, server.process.pid, KEPT
+        super().__init__(self.CODE, server.path, INNOCENT, {"KNOWN": repr(known)})
         self.hear()
 
     def judge(self):
