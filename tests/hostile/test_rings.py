@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rings in hands that are dead, stopped, forked, hostile or too fast, beside a bystander whose own ring must not
+notice. integration/test_ring.py, test_wild_rings.py, test_faults.py and test_resync.py look at the insides of these."""
+
+import functools
+import os
+import signal
+import unittest
+
+from oracle import ATTACKER, LEFT_BEHIND, HostileTest
+
+import raw
+from app import App
+from harness import wait_until
+from ring_test import RingPuppet
+
+CUT_OFF = r"^Cut off process {pid} \(uid {uid}\): there is in its ring what no client writes$"
+LEFT_3 = r"^Process {pid} \(.*, uid {uid}\) exited but left 3 buffers allocated: 3 B dram$"
+OTHERS_CUT_OFF = rf"{LEFT_BEHIND}|^Cut off process \d+ \(uid {ATTACKER}\): "
+THREE = "[r.alloc(64 * n, 1, device_id=5) for n in range(3)]"
+PATIENT = functools.partial(App, TT_ALLOC_FULL_WAIT_MS="10000")
+
+WILD = (  # what is done to a ring with three good records in it
+    "r.publish(tail=r.tail + 2**40)",
+    "r.publish(tail=r.tail - 2)",
+    "r.publish(tail=0x5555555555555555)",
+    "r.publish(tail=r.tail + 500)",
+    "r.write(r.tail, raw.record(raw.ALLOC, 1, 1, position=r.tail + 7)); r.publish(tail=r.tail + 1)",
+)
+PUNCH = "ctypes.CDLL(None).fallocate(r.descriptor, 3, ctypes.c_long({}), ctypes.c_long({}))"  # and keep the size
+GONE = (  # what is done to its memory
+    "r.memory[:] = b'\\xa5' * r.size",
+    "r.alloc(1, 1); r.memory[4096:] = bytes(r.size - 4096)",
+    "r.alloc(1, 1); " + PUNCH.format(0, "r.size"),
+    "r.alloc(1, 1); " + PUNCH.format(4096, 4096),
+)
+INHERIT = """
+parent = os.getpid()
+heir = os.fork()
+if heir == 0:
+    while os.getppid() == parent:
+        time.sleep(0.001)
+    r.is_quiet = True
+    for n in range(50): r.alloc(0x5000 + 64 * n, 77, device_id=5)
+    signal.pause()
+"""
+SCRIBBLE = """
+heir = os.fork()
+while heir == 0:
+    at = 4096 + 32 * random.randrange(r.slots)
+    r.memory[at : at + 32] = raw.record(random.choice((raw.ALLOC, raw.FREE, raw.RESYNC_END)), 1, 2**60, 3, 5, 1)
+"""
+WRITE_ON = """
+try:
+    while True:
+        r.alloc(r.made % 900 * 64, 64, device_id=5)
+        c.wake()
+except (OSError, TimeoutError):
+    pass
+"""
+
+
+class Rings(HostileTest):
+    def entry(self, pid):
+        found = [each for each in self.watch.entries(raw.LIST_PROCESSES) if each["process_id"] == pid]
+        return found[0] if found else None
+
+    def wait_for_buffers(self, pid, count):
+        """Until the server knows so many, and has nothing that it is not certain of."""
+
+        def is_known():
+            entry = self.entry(pid)
+            return entry and entry["buffers"] == count and not entry["flags"] & raw.INEXACT
+
+        wait_until(is_known, f"{count} buffers of PID {pid}")
+
+    def check_cut_off(self, deeds):
+        """Each by a process of its own, with three good records before it. All notice is taken by a wake-up."""
+        with self.attack(RingPuppet, logs=CUT_OFF, besides=OTHERS_CUT_OFF) as first:
+            for number, deed in enumerate(deeds):
+                attacker = self.attacker(RingPuppet) if number else first
+                attacker.do(THREE, "c.fence()", deed, "c.wake()", "c.wait_for_close()")
+                self.server.wait_for_line(rf"^Cut off process {attacker.pid} ")
+            self.assertEqual(self.server.count_lines("^Cut off"), len(deeds))
+            self.assertEqual(self.watch.totals(5)[0], 0)
+
+    def test_17_killed_while_it_wrote_a_record(self):
+        """Half a record is in the slot, and the tail is before it: it is not applied. All before it are, though nobody
+        was told of them, and only then comes the report of the death."""
+        with self.attack(RingPuppet, logs=LEFT_3) as attacker:
+            attacker.do("r.is_quiet = True", THREE)
+            attacker.do("r.write(r.tail, raw.record(raw.ALLOC, 9, 9, position=r.tail)[:16] + bytes(16))")
+            attacker.kill()
+            self.wait_for_end_of(attacker.pid, self.watch)
+
+    def test_18_a_child_that_holds_socket_and_ring_of_the_dead(self):
+        """The death is seen at once, by the process and not by the socket. What the child writes afterwards into what
+        it inherited goes nowhere: that was its parent's."""
+        with self.attack(RingPuppet, logs=LEFT_3) as attacker:
+            attacker.do(THREE)
+            attacker.run(INHERIT)
+            attacker.kill()
+            self.wait_for_end_of(attacker.pid, self.watch)
+            self.stay()
+            self.assertEqual((self.pids(), self.watch.totals(5)[0]), ({self.bystander.pid}, 0))
+
+    def test_19_parent_and_child_both_report(self):
+        """The library of a child knows that it is one: the child has a connection and a ring of its own, nothing of the
+        parent's is taken for the child's, and there are never two writers in one ring."""
+        with self.attack(PATIENT) as app:
+            app.do("fill 7")
+            self.wait_for_buffers(app.pid, 7)  # AddressSanitizer's locks survive no fork beside a busy thread
+            child = app.do("fork 3")
+            self.repeat(lambda: app.do("churn 2000"))
+            self.wait_for_buffers(child, 3)
+            self.wait_for_buffers(app.pid, 7)
+            self.assertEqual(app.do("lost"), 0)
+            os.kill(child, signal.SIGKILL)
+            self.wait_for_end_of(child, self.watch)
+            self.wait_for_buffers(app.pid, 7)
+
+    def test_21_threads_that_come_and_go(self):
+        """A ring belongs to the process: a hundred threads after another need no second, and what the last of them
+        reported is there when it is gone."""
+        with self.attack(PATIENT) as app:
+            for _ in range(8):
+                app.do("threads 16 100")
+                self.assertLessEqual(self.watch.figures()["rings"], 3)  # the bystander's, ours, and one that follows it
+            held = self.watch.totals(16)[0]
+            self.assertEqual(held, 100 * 4096)
+            self.assertEqual(app.do("lost"), 0)
+
+    def test_22_stopped_with_a_ring_half_full(self):
+        """Who is stopped is not dead and not late: nobody waits for him, and what he published is known."""
+        with self.attack(RingPuppet) as attacker:
+            attacker.do("r.is_quiet = True", "[r.alloc(64 * n, 1, device_id=5) for n in range(512)]")
+            os.kill(attacker.pid, signal.SIGSTOP)
+            self.stay()
+            self.assertEqual(self.watch.totals(5)[0], 512)
+            self.wait_for_buffers(attacker.pid, 512)
+
+    def test_23_tails_and_slots_that_no_client_writes(self):
+        """Each is cut off from its ring at once, counted and told of by name; nothing behind the lie is believed. A
+        record is copied before it is checked, so that a second writer gains nothing by being quick."""
+        self.check_cut_off(WILD)
+        with self.attack(RingPuppet, logs=CUT_OFF) as attacker:
+            attacker.run(SCRIBBLE)
+            attacker.run(WRITE_ON)
+            self.stay()
+
+    def test_24_memory_that_is_taken_away(self):
+        """The server made it and sealed its size, so that it cannot become shorter; holes and zeros are no records. A
+        descriptor that a client sends in its place is closed unread."""
+        with self.attack(RingPuppet) as attacker:
+            attacker.run(
+                """
+                def is_refused(attempt, *arguments):
+                    try:
+                        attempt(*arguments)
+                    except PermissionError:
+                        return True
+                verdict = [is_refused(os.ftruncate, r.descriptor, size) for size in (0, 4096, r.size - 1, r.size + 1)]
+                verdict += [is_refused(fcntl.fcntl, r.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)]
+                own = os.memfd_create("own")
+                raw.socket.send_fds(c.socket, [raw.own(raw.RING_WAKE)], [own] * 10)
+                r.alloc(1, 77, device_id=5)
+                """
+            )
+            self.assertEqual((attacker.ask("verdict"), self.watch.totals(5)[0]), ([True] * 5, 77))
+        self.check_cut_off(GONE)
+
+    def test_26_no_wake_up_is_lost(self):
+        """A client fills its ring as fast as it can, again and again just when the server goes to sleep. Were one
+        wake-up lost, it would wait until its limit of 10 s, and then count losses."""
+        with self.attack(PATIENT) as app:
+            longest = 0
+
+            def churn():
+                nonlocal longest
+                longest = max(longest, app.do("churn 20000")["longest_ns"])
+
+            app.do("fill 100")
+            self.repeat(churn)
+            self.assertLess(longest, 5e9)
+            self.assertEqual(app.do("lost"), 0)
+            self.wait_for_buffers(app.pid, 100)
+
+    def test_50_counters_that_wrap(self):
+        """Rings begin 1024 records before 2^64, so that every client passes it early, the bystander too. Nothing is
+        lost or told twice there, nor where the 32 bits in a record wrap."""
+        with self.attack(RingPuppet) as attacker:
+            begun = attacker.ask("r.tail")
+            self.assertGreater(begun, 2**64 - 1025)
+            attacker.run("for n in range(3000): r.alloc(64 * n, 1, device_id=5)")
+            self.assertLess(attacker.ask("r.tail"), 4000)
+            self.wait_for_buffers(attacker.pid, 3000)
+            again = "for n in range(500): r.free(64 * n, device_id=5); r.alloc(64 * n, 1, device_id=5)"
+            self.repeat(lambda: attacker.run(again))
+            self.wait_for_buffers(attacker.pid, 3000)
+
+
+class Stopped(HostileTest):
+    """The server itself is stopped or killed, so the innocents wait too; what they may not is lose without counting."""
+
+    IS_STOPPED = True
+    entry, wait_for_buffers = Rings.entry, Rings.wait_for_buffers
+
+    def test_25_a_ring_that_stays_full(self):
+        """An application waits once, for a moment, and then counts what it loses; when the server goes on, both agree
+        on the number to the report, and the figures are exact again."""
+        with self.attack(App) as app:
+            app.do("fill 100")
+            self.wait_for_buffers(app.pid, 100)
+            os.kill(self.server.process.pid, signal.SIGSTOP)
+            try:
+                took = app.do("churn 200000")
+                lost = app.do("lost")
+            finally:
+                os.kill(self.server.process.pid, signal.SIGCONT)
+            self.assertLess(took["longest_ns"], 2e9)
+            self.assertGreater(lost, 100_000)
+            wait_until(lambda: self.entry(app.pid)["lost"] == lost, "the server to know how many were lost")
+            self.wait_for_buffers(app.pid, 100)
+
+    def test_27_killed_with_many_live_buffers(self):
+        """Another server is told by all clients what they hold. Nothing is lost, and nobody is said to have left
+        anything: that the server died says nothing about its clients."""
+        with self.attack(PATIENT, besides="^$") as app:
+            app.do("fill 100000")
+            self.wait_for_buffers(app.pid, 100_000)
+            self.restart_server()
+            self.wait_for_buffers(app.pid, 100_000)
+            app.do("empty")
+            self.wait_for_buffers(app.pid, 0)
+            self.assertEqual(app.do("lost"), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
