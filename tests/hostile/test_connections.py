@@ -180,7 +180,7 @@ class Connections(HostileTest):
     def test_20_exec_with_all_that_was_open(self):
         """Every descriptor of the library and of the server is closed by an exec. The program that comes then is
         another owner with the same PID: what the one before held is told of, and it begins with nothing."""
-        logs = r"^Process {pid} \(.*, uid {uid}\) closed its connection but left 5 buffers allocated: 20.0 KiB dram$"
+        logs = r"^Process {pid} \(.*, uid {uid}\) closed its connection but left 5 buffers allocated: 20 KiB dram$"
         with self.attack(App, logs=logs) as app:
             app.do("fill 5")
             wait_until(lambda: self.buffers_of(app.pid) == 5, "the first program's buffers")
