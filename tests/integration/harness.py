@@ -25,6 +25,7 @@ import threading
 import time
 import unittest
 
+import confine
 import raw
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,6 +34,17 @@ BIN = pathlib.Path(os.environ.get("TT_ALLOC_BIN", SRC / "build" / "bin"))
 LIB = pathlib.Path(os.environ.get("TT_ALLOC_LIB", SRC / "build" / "lib"))
 PYTHON_CLIENT = SRC / "client" / "python"
 NOBODY = 65534
+
+
+def _is_as_shipped(binary):
+    content = binary.read_bytes()
+    added = (b"__asan_init", b"__tsan_init", b"__gcov_", b"__llvm_profile")
+    return content.startswith(b"\x7fELF") and not any(name in content for name in added)
+
+
+# As it is shipped, a server runs under the filter of its unit. What sanitizers and the like add makes calls of its own.
+IS_CONFINED = confine.is_possible() and _is_as_shipped(BIN / "tt-allocation-server")
+CONFINED = confine.prefix() if IS_CONFINED else []
 
 PATIENCE = 20  # seconds; everything waited for takes milliseconds unless the machine is busy
 _SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehaviorSanitizer")
@@ -69,8 +81,8 @@ class Server:
     """A tt-allocation-server of our own in a temporary directory. Use as a context manager."""
 
     def __init__(self, *options):
-        self.prefix = ()  # a command that executes the server: with another clock, another stderr
         self.options = [str(option) for option in options]
+        self.wrapper = CONFINED  # a command that becomes the server
         self.directory = tempfile.mkdtemp(prefix="tt-alloc-test-")
         os.chmod(self.directory, 0o755)  # clients of other users must get in
         self.path = os.path.join(self.directory, "s.sock")
@@ -81,7 +93,7 @@ class Server:
         self._fds_at_start = None
 
     def start(self):
-        command = [*self.prefix, BIN / "tt-allocation-server", "--socket", self.path, *self.options]
+        command = [*self.wrapper, BIN / "tt-allocation-server", "--socket", self.path, *self.options]
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
@@ -344,10 +356,14 @@ class ServerTest(unittest.TestCase):
 
     def setUp(self):
         self._start_clock()
-        self.server = Server(*self.OPTIONS)
-        self.server.prefix = self.PREFIX
+        self.server = self.make_server()
         self.server.__enter__()
         self.addCleanup(self._leave_server)
+
+    def make_server(self):
+        server = Server(*self.OPTIONS)
+        server.wrapper = [*self.PREFIX, *server.wrapper]
+        return server
 
     def _start_clock(self):
         def ring(*_):
