@@ -99,7 +99,8 @@ class Reporter:
     BUFFERS = 5
     AMOUNTS = "3.0 MiB dram, 128 KiB l1"
 
-    def __init__(self, uid=1000, path=SOCKETS[0], wrapper=()):
+    def __init__(self, uid=1000, path=SOCKETS[0], wrapper=(), forks=True):
+        """wrapper: a command to run it by. It forks to do so, or becomes it."""
         self._process = subprocess.Popen(
             [*wrapper, *as_user(uid), "python3", str(HERE / "reporter.py")],
             env=client_environment(path),
@@ -114,7 +115,7 @@ class Reporter:
         except Failure:
             self.kill()
             raise
-        if wrapper:
+        if wrapper and forks:
             self.pid = int(pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text())
 
     def __enter__(self):
@@ -141,9 +142,10 @@ class Reporter:
 class App:
     """An application that uses the library, of another user. It does what it is told and lives until the block ends."""
 
-    def __init__(self, uid=1000, path=SOCKETS[0]):
+    def __init__(self, uid=1000, path=SOCKETS[0], wrapper=()):
+        """wrapper: a command that becomes it."""
         self._process = subprocess.Popen(
-            [*as_user(uid), str(HERE / "app")],
+            [*wrapper, *as_user(uid), str(HERE / "app")],
             env=client_environment(path),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
