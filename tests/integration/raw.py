@@ -147,7 +147,7 @@ def parse(frame):
     fields = dict(zip(["type", "device_id"] + names.split(), values))
     for name in ("name", "board", "comm"):
         if name in fields:
-            fields[name] = fields[name].split(b"\0")[0].decode()
+            fields[name] = fields[name].split(b"\0")[0].decode(errors="backslashreplace")  # anybody may set his
     return fields
 
 
