@@ -323,13 +323,10 @@ class Checker:
         if int(said["uid"]) == ROGUE_UID:
             return
         for record in life.ended.values():
+            if record["process_id"] != int(said["pid"]) or record["is_logged"]:
+                continue
             left = left_by(record)
-            if (
-                record["process_id"] == int(said["pid"])
-                and not record["is_logged"]
-                and self._says(entry, said, left.held)
-                and left.is_inexact == bool(said["at_most"])
-            ):
+            if self._says(entry, said, left.held) and left.is_inexact == bool(said["at_most"]):
                 record["is_logged"] = True
                 self.counts["leak reports checked"] += 1
                 return

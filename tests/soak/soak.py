@@ -7,6 +7,7 @@ anything the server said was not so.
 """
 
 import random
+import subprocess
 import sys
 import time
 
@@ -16,7 +17,7 @@ from checker import Checker
 from nemesis import Nemesis
 from population import Population
 from service import Service
-from support import UNIT, add_settings, run
+from support import UNIT, Failure, add_settings, run
 
 ROUND = 8  # seconds of faults, at most
 BURST = {journal.PYTHON: 500, journal.RING: 100000, journal.SOCKET: 20000}
@@ -41,7 +42,7 @@ class Soak:
     def run(self):
         try:
             self._live()
-        except (OSError, raw.Closed) as error:  # somebody did not do in time what he must
+        except (OSError, raw.Closed, Failure, subprocess.SubprocessError) as error:  # somebody did not do in time what he must
             self._checker.mismatch(f"{type(error).__name__}: {error}")
         return self._tell()
 
