@@ -18,7 +18,7 @@
 
 static bool may_see(const struct answer *answer, const struct user *user)
 {
-    return answer->viewer.is_authorised || answer->viewer.uid == user->uid;
+    return answer->viewer.is_authorised || user_is(answer->viewer.user, user);
 }
 
 static bool reached_limit(const struct answer *answer)

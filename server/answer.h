@@ -16,7 +16,7 @@
 #include "server/registry.h"
 
 struct viewer {
-    uid_t uid;
+    const struct user *user;
     bool is_authorised; /* may see what others hold in detail */
 };
 

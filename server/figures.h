@@ -14,7 +14,9 @@
 #define FIGURES(X)                                                                                                     \
     X(sessions) /* open now */                                                                                         \
     X(sessions_accepted)                                                                                               \
-    X(sessions_refused)                                                                                                \
+    X(sessions_refused) /* of those: */                                                                                \
+    X(sessions_refused_places)                                                                                         \
+    X(sessions_refused_system)                                                                                         \
     X(refused_answers)                                                                                                 \
     X(stalled_peers)                                                                                                   \
     X(bad_frames)                                                                                                      \

@@ -18,9 +18,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "protocol/tt_alloc_protocol.h"
-#include "server/clock.h"
 #include "server/log.h"
 #include "server/mounts.h"
+#include "server/refusal.h"
 #include "server/server.h"
 #include "server/session.h"
 
@@ -52,7 +52,7 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Descriptors have run out: gives the spare one up, takes the connection with it, and closes both. There need not be
  * one: the kernel looks for a descriptor before it looks for a connection. */
-static void turn_one_away(struct listener *listener)
+static void turn_one_away(struct listener *listener, int error)
 {
     struct listeners *listeners = &listener->server->listeners;
     int fd;
@@ -64,22 +64,11 @@ static void turn_one_away(struct listener *listener)
     close(listeners->spare_fd);
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
+        refusal_note(listener->server, fd, error);
         close(fd);
-        listener->server->registry.figures.sessions_refused++;
     } else if (errno == EMFILE || errno == ENFILE)
         pause_accepting(listener);
     listeners->spare_fd = open_spare();
-}
-
-static void refuse_session(struct server *server, int error)
-{
-    static uint64_t told;
-
-    server->registry.figures.sessions_refused++;
-    if (clock_now() - told < NSEC_PER_SEC * 10 && told)
-        return;
-    told = clock_now();
-    log_line(LOG_WARNING, "Refused a connection: %s", error == -EDQUOT ? "its uid has too many" : strerror(-error));
 }
 
 /* Whether to try the next one at once. */
@@ -92,15 +81,12 @@ static bool accept_one(struct listener *listener)
     if (fd < 0) {
         error = errno;
         if (error == EMFILE || error == ENFILE)
-            turn_one_away(listener);
+            turn_one_away(listener, -error);
         else if (error == ENOBUFS || error == ENOMEM)
             pause_accepting(listener);
         return error == EINTR || error == ECONNABORTED;
     }
-    error = session_open(server, fd);
-    if (error < 0)
-        refuse_session(server, error);
-    else
+    if (session_open(server, fd) == 0)
         server->registry.figures.sessions_accepted++;
     return true;
 }
@@ -151,7 +137,9 @@ static int listen_on_path(struct listeners *listeners, struct server *server, co
         free(copy);
         return -ENOMEM;
     }
-    error = socket_file_make(path, &file);
+    error = uid_view_check_socket(&server->uid_view, path);
+    if (error == 0)
+        error = socket_file_make(path, &file);
     if (error < 0) {
         free(copy);
         return error;
@@ -198,16 +186,29 @@ static void note_path(struct listener *listener)
     listener->file = file;
 }
 
+static int check_passed(const struct server *server, int fd)
+{
+    struct sockaddr_un address = {0};
+    socklen_t length = sizeof(address) - 1; /* a path that fills it has no zero behind it */
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        return -errno;
+    return uid_view_check_socket(&server->uid_view, address.sun_path[0] ? address.sun_path : NULL);
+}
+
 static int listen_on_passed(struct listeners *listeners, struct server *server, int fd)
 {
     struct listener *listener;
-    int flags = fcntl(fd, F_GETFL);
+    int flags = fcntl(fd, F_GETFL), error;
 
     if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
         log_line(LOG_ERR, "Descriptor %d passed by systemd is not a listening Unix stream socket; see the .socket unit",
                  fd);
         return -EINVAL;
     }
+    error = check_passed(server, fd);
+    if (error < 0)
+        return error;
     listener = listener_new(listeners, server);
     if (!listener)
         return -ENOMEM;

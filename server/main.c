@@ -16,6 +16,7 @@
 
 #define PATHS_MAX 16
 #define LEAK_LINES_MAX 100000
+#define OPTION_LIMITS 256 /* and the limit: no character */
 
 enum {
     EXIT_USAGE = 2,
@@ -23,7 +24,7 @@ enum {
 };
 
 static const char help[] =
-    "Usage: tt-allocation-server [--socket PATH]... [--leak-lines N] [--log-level LEVEL] [--root DIR]\n"
+    "Usage: tt-allocation-server [--socket PATH]... [--leak-lines N] [--log-level LEVEL] [--root DIR] [LIMIT]...\n"
     "\n"
     "Keeps account of which process holds which buffers on which Tenstorrent device, answers tt-smi, and logs\n"
     "what a process leaves behind when it goes away.\n"
@@ -36,6 +37,15 @@ static const char help[] =
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
+    "What each user may have; root and the server's own user may have more. SIZE is in bytes, or as 64M:\n"
+    "  --max-sessions N   connections (default 4096; places are kept for others in any case)\n"
+    "  --max-buffers N    live buffers (default 4194304)\n"
+    "  --max-ring-bytes SIZE\n"
+    "                     shared memory for reports (default 256M)\n"
+    "  --max-answer-bytes SIZE\n"
+    "                     answers that wait to be read (default 64M)\n"
+    "  --max-log-lines N  log lines at once; a hundredth of that more in a second (default 2000)\n"
+    "\n"
     "Exit status: 0 stopped by SIGTERM or SIGINT, 1 could not start, 2 wrong usage, 3 another server is there.\n"
     "Service: systemctl start tt-allocation-server. What it knows: tt-smi.\n";
 
@@ -45,6 +55,7 @@ struct arguments {
     size_t leak_lines;
     int log_level;
     const char *root;
+    struct limits limits;
 };
 
 __attribute__((format(printf, 1, 2))) static int usage_error(const char *format, ...)
@@ -72,8 +83,19 @@ static int parse_count(const char *text, size_t max, size_t *ret)
     return 0;
 }
 
+static int parse_limit(struct limits *limits, enum limit limit, const char *value)
+{
+    const struct limit_kind *kind = &limit_kinds[limit];
+
+    if (limit_parse(limit, value, &limits->most[limit]) == 0)
+        return 0;
+    return usage_error("--%s takes a %s, not '%s'", kind->option, kind->is_size ? "size such as 64M" : "number", value);
+}
+
 static int parse_option(struct arguments *arguments, int option, const char *value)
 {
+    if (option >= OPTION_LIMITS)
+        return parse_limit(&arguments->limits, (enum limit)(option - OPTION_LIMITS), value);
     switch (option) {
     case 's':
         if (arguments->path_count == PATHS_MAX)
@@ -107,6 +129,11 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"leak-lines", required_argument, NULL, 'n'},
         {"log-level", required_argument, NULL, 'l'},
         {"root", required_argument, NULL, 'r'},
+        {"max-sessions", required_argument, NULL, OPTION_LIMITS + LIMIT_SESSIONS},
+        {"max-buffers", required_argument, NULL, OPTION_LIMITS + LIMIT_BUFFERS},
+        {"max-ring-bytes", required_argument, NULL, OPTION_LIMITS + LIMIT_RING_BYTES},
+        {"max-answer-bytes", required_argument, NULL, OPTION_LIMITS + LIMIT_ANSWER_BYTES},
+        {"max-log-lines", required_argument, NULL, OPTION_LIMITS + LIMIT_LOG_LINES},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -141,6 +168,7 @@ static int run(const struct arguments *arguments)
     struct server_options options = {.paths = arguments->paths,
                                      .path_count = arguments->path_count,
                                      .leak_lines = arguments->leak_lines,
+                                     .limits = arguments->limits,
                                      .root = arguments->root};
     struct server server;
     int error;
@@ -155,7 +183,7 @@ static int run(const struct arguments *arguments)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {.leak_lines = 20, .log_level = LOG_INFO};
+    struct arguments arguments = {.leak_lines = 20, .log_level = LOG_INFO, .limits = limits_usual()};
     int result = parse_arguments(argc, argv, &arguments);
 
     if (result <= 0)

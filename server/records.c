@@ -270,6 +270,21 @@ static uint64_t live_buffers(const struct registry *registry)
     return buffers;
 }
 
+static int add_limit(struct output *output, const struct users *users, enum limit limit, uint64_t *frames)
+{
+    const char *name = limit_kinds[limit].figure;
+    char figure[48];
+    int error = add_figure(output, name, users->limits.most[limit], frames);
+
+    snprintf(figure, sizeof(figure), "%s_refused", name);
+    if (error == 0)
+        error = add_figure(output, figure, users->refused[limit], frames);
+    snprintf(figure, sizeof(figure), "%s_uid", name);
+    if (error == 0)
+        error = add_figure(output, figure, users->refused_last[limit], frames);
+    return error;
+}
+
 int record_figures(struct output *output, const struct registry *registry, uint64_t started, uint64_t now,
                    uint64_t *frames)
 {
@@ -293,5 +308,7 @@ int record_figures(struct output *output, const struct registry *registry, uint6
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && error == 0; i++)
         error = add_figure(output, rows[i].name, rows[i].value, frames);
+    for (enum limit limit = 0; limit < LIMITS && error == 0; limit++)
+        error = add_limit(output, &registry->users, limit, frames);
     return error;
 }

@@ -268,8 +268,10 @@ int registry_allocate(struct registry *registry, struct process *process, int32_
         return error;
     if (size >= LEDGER_SIZE_LIMIT)
         return refuse(registry, process, -EFBIG);
-    if (!user_may_allocate(process->user))
+    if (!user_may_allocate(process->user)) {
+        user_refused(process->user, LIMIT_BUFFERS);
         return refuse(registry, process, -EDQUOT);
+    }
 
     error = see_to_row(registry, process, device_id);
     if (error < 0)

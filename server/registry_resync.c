@@ -133,6 +133,7 @@ static int announce(struct registry *registry, struct process *process, const st
         return error;
     if (change.effect == LEDGER_ADDED && !user_may_allocate(process->user)) {
         take_back(process, announcement, now);
+        user_refused(process->user, LIMIT_BUFFERS);
         return -EDQUOT;
     }
     registry_apply(process, &change, now);

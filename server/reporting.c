@@ -191,8 +191,10 @@ static int make_ring(struct session *session, uint64_t *slots, int *ret_fd)
         return -EBUSY;
     if (!user_may_have_ring(session->user, ring_size(*slots)))
         *slots = TT_ALLOC_RING_SLOTS_MIN;
-    if (!user_may_have_ring(session->user, ring_size(*slots)))
+    if (!user_may_have_ring(session->user, ring_size(*slots))) {
+        user_refused(session->user, LIMIT_RING_BYTES);
         return -EDQUOT;
+    }
     return feed_add_ring(&session->feed, *slots, ret_fd);
 }
 

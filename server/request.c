@@ -200,7 +200,7 @@ static enum verdict on_hello(struct session *session, const struct tt_alloc_hell
 
 static enum verdict on_list(struct session *session, const struct tt_alloc_list_request *request)
 {
-    struct viewer viewer = {.uid = session->peer.uid, .is_authorised = session->is_authorised};
+    struct viewer viewer = {.user = session->user, .is_authorised = session->is_authorised};
 
     if (!session->is_deaf)
         answer_begin(&session->answer, request, viewer, registry_of(session));

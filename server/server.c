@@ -67,8 +67,7 @@ static void on_remains(struct remains remains, void *userdata)
     reporter_add_remains(&server->reporter, remains);
 }
 
-/* Each session takes two descriptors: the socket and the pidfd. Some hosts allow a thousand million; there is nobody to
- * use them. */
+/* Some hosts allow a thousand million; there is nobody to use them. */
 static size_t raise_fd_limit(void)
 {
     struct rlimit limit;
@@ -80,11 +79,27 @@ static size_t raise_fd_limit(void)
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
 }
 
-static gid_t find_group(void)
+/* Not the one that whoever is hidden seems to be in. */
+static gid_t find_group(const struct uid_view *view)
 {
     const struct group *group = getgrnam(SERVER_GROUP);
 
-    return group ? group->gr_gid : (gid_t)-1;
+    if (!group || (uid_view_hides(view) && group->gr_gid == view->overflow))
+        return (gid_t)-1;
+    return group->gr_gid;
+}
+
+/* Who is who: before anybody connects. */
+static int learn_users(struct server *server, const struct limits *limits)
+{
+    struct users *users = &server->registry.users;
+
+    server->uid_view = uid_view_read();
+    server->group = find_group(&server->uid_view);
+    users->limits = *limits;
+    if (uid_view_hides(&server->uid_view))
+        users->hidden = server->uid_view.overflow;
+    return uid_view_check(&server->uid_view);
 }
 
 static void start_watchdog(struct server *server)
@@ -119,17 +134,17 @@ static void tune_malloc(void)
 
 int server_init(struct server *server, const struct server_options *options)
 {
+    size_t descriptors = raise_fd_limit();
     int error;
 
     *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
     list_init(&server->sessions);
     tune_malloc();
     reserve_init();
-    server->fd_limit = raise_fd_limit();
-    server->group = find_group();
+    places_init(&server->places, descriptors);
     registry_init(&server->registry, on_remains, server);
 
-    server->loop = loop_memory_init(server->fd_limit) < 0 ? NULL : ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+    server->loop = loop_memory_init(descriptors) < 0 ? NULL : ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
     server->scratch = malloc(SERVER_READ_SIZE + TT_ALLOC_FRAME_MAX);
     if (!server->loop || !server->scratch) {
         log_line(LOG_ERR, "Cannot start: no event loop or no memory");
@@ -140,7 +155,9 @@ int server_init(struct server *server, const struct server_options *options)
     reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
     drain_init(&server->drain, server);
     start_signals(server);
-    error = hardware_init(&server->hardware, server->loop, &server->registry, options->root);
+    error = learn_users(server, &options->limits);
+    if (error == 0)
+        error = hardware_init(&server->hardware, server->loop, &server->registry, options->root);
     if (error < 0)
         return error;
     error = listeners_init(&server->listeners, server, options->paths, options->path_count);

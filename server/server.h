@@ -16,9 +16,11 @@
 #include "server/list.h"
 #include "server/listener.h"
 #include "server/pace.h"
+#include "server/places.h"
 #include "server/registry.h"
 #include "server/reporter.h"
 #include "server/socket_watch.h"
+#include "server/uid_view.h"
 
 #define SERVER_GROUP "tt-alloc" /* its members may see what the buffers of others are */
 #define SERVER_READ_SIZE 65520  /* a multiple of all three frame sizes, just under 64 KiB */
@@ -34,8 +36,9 @@ struct server {
     struct socket_watch socket_watch;
     struct list sessions;
     uint64_t started; /* monotonic */
-    gid_t group;      /* of SERVER_GROUP; (gid_t)-1 if there is none */
-    size_t fd_limit;
+    struct uid_view uid_view;
+    gid_t group; /* of SERVER_GROUP; (gid_t)-1 if there is none */
+    struct places places;
     uint8_t *scratch; /* what one read brings in, behind what a session kept back */
 
     unsigned turn; /* of the loop, and what was read in it */
@@ -50,6 +53,7 @@ struct server_options {
     const char *const *paths; /* sockets to make; with none, and none passed by systemd, the default one */
     size_t path_count;
     size_t leak_lines;
+    struct limits limits;
     const char *root; /* of the host's files; NULL: "/" */
 };
 

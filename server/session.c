@@ -18,6 +18,7 @@
 #include "server/clock.h"
 #include "server/incoming.h"
 #include "server/log.h"
+#include "server/refusal.h"
 #include "server/reporting.h"
 #include "server/server.h"
 #include "server/session_private.h"
@@ -78,6 +79,19 @@ void session_charge_rings(struct session *session)
     session->charged_rings = rings;
 }
 
+static void tell_of_greed(struct session *session)
+{
+    bool is_first_refusal;
+
+    user_refused(session->user, LIMIT_ANSWER_BYTES);
+    session->server->registry.figures.refused_answers++;
+    if (user_may_log(session->user, 1, clock_now(), &is_first_refusal))
+        log_line(
+            LOG_WARNING,
+            "Dropped process %d (uid %u): connections of this user leave more unread than --max-answer-bytes allows",
+            (int)session->peer.pid, (unsigned)session->peer.uid);
+}
+
 /* What is kept for a peer is charged to its uid; whoever makes the server keep too much loses the session that did. */
 static enum verdict charge(struct session *session)
 {
@@ -86,9 +100,9 @@ static enum verdict charge(struct session *session)
     session_charge_rings(session);
     session->user->kept += kept - session->charged;
     session->charged = kept;
-    if (kept == 0 || session->user->is_privileged || session->user->kept <= USER_KEPT_MAX)
+    if (kept == 0 || user_may_keep(session->user))
         return VERDICT_GO_ON;
-    session->server->registry.figures.refused_answers++;
+    tell_of_greed(session);
     return VERDICT_CLOSE;
 }
 
@@ -230,27 +244,20 @@ static bool is_authorised(const struct session *session)
     return session->user->is_privileged || (group != (gid_t)-1 && peer_is_in_group(session->fd, &session->peer, group));
 }
 
-/* A uid may have half of what there are descriptors for, and all together leave some to root and the server's user. */
-static bool has_room_for(const struct server *server, const struct user *user)
-{
-    size_t sessions = server->fd_limit / 2;
-
-    return user->is_privileged ||
-           (user->sessions < sessions / 2 && server->registry.figures.sessions < sessions - sessions / 16);
-}
-
 /* Fills in a session whose fd is set. */
 static int identify(struct session *session)
 {
     int error = peer_from_socket(session->fd, &session->peer);
+    enum place place;
 
     if (error < 0)
         return error;
     error = users_get(&session->server->registry.users, session->peer.uid, &session->user);
     if (error < 0)
         return error;
-    if (!has_room_for(session->server, session->user))
-        return -EDQUOT;
+    place = places_look(&session->server->places, session->user);
+    if (place != PLACE_FREE)
+        return place == PLACE_OVER_LIMIT ? -EDQUOT : -EUSERS;
     session->is_authorised = is_authorised(session);
     return 0;
 }
@@ -261,6 +268,7 @@ int session_open(struct server *server, int fd)
     int error;
 
     if (!session) {
+        refusal_note(server, fd, -ENOMEM);
         close(fd);
         return -ENOMEM;
     }
@@ -269,6 +277,7 @@ int session_open(struct server *server, int fd)
     session->peer.pidfd = -1;
     error = identify(session);
     if (error < 0) {
+        refusal_note(server, fd, error);
         peer_done(&session->peer);
         close(fd);
         free(session);
@@ -280,7 +289,7 @@ int session_open(struct server *server, int fd)
     list_init(&session->reporter_link);
     list_append(&server->sessions, &session->link);
     server->registry.figures.sessions++;
-    session->user->sessions++;
+    places_take(&server->places, session->user);
     ev_io_start(server->loop, &session->readable);
     return 0;
 }

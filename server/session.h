@@ -77,7 +77,7 @@ struct session {
     int32_t tail_device_id; /* of that QUERY */
 };
 
-/* Takes fd over, also on failure. -ENOMEM, -EIO, -EMFILE, -EDQUOT: too many sessions of this uid. */
+/* Takes fd over, also on failure, which is then noted (refusal.h). */
 int session_open(struct server *server, int fd);
 
 /* A request cannot be served for want of memory: it is counted, and the verdict is to close. */

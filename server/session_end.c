@@ -66,7 +66,7 @@ static void session_free(struct session *session)
     list_remove(&session->link);
     list_remove(&session->reporter_link);
     server->registry.figures.sessions--;
-    session->user->sessions--;
+    places_give_back(&server->places, session->user);
     session->user->kept -= session->charged;
     feed_done(&session->feed, session->process);
     session_charge_rings(session);

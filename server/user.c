@@ -12,17 +12,17 @@
 
 #include "server/clock.h"
 
-/* journald takes 10,000 lines in 30 s from a service. One uid may use a fifth of that in a burst, and less in the long
- * run. */
-#define LOG_BURST 2000.0
-#define LOG_PER_SECOND 20.0
+#define REFILL_SECONDS 100.0 /* of the whole allowance of log lines */
 
 #define FAULTS_EVERY (60 * NSEC_PER_SEC)
 
 void users_init(struct users *users)
 {
+    *users = (struct users){.limits = limits_usual(), .hidden = USER_NOBODY};
     for (size_t i = 0; i < USER_BUCKETS; i++)
         list_init(&users->buckets[i]);
+    for (size_t i = 0; i < LIMITS; i++)
+        users->refused_last[i] = USER_NOBODY;
 }
 
 void users_done(struct users *users)
@@ -49,41 +49,82 @@ int users_get(struct users *users, uid_t uid, struct user **ret)
     user = calloc(1, sizeof(*user));
     if (!user)
         return -ENOMEM;
+    user->users = users;
     user->uid = uid;
-    user->is_privileged = uid == 0 || uid == geteuid();
-    user->log_tokens = LOG_BURST;
+    user->is_hidden = uid == users->hidden;
+    user->is_privileged = !user->is_hidden && (uid == 0 || uid == geteuid());
+    user->log_tokens = (double)users->limits.most[LIMIT_LOG_LINES];
     list_append(bucket, &user->link);
     *ret = user;
     return 0;
 }
 
+static uint64_t most(const struct user *user, enum limit limit)
+{
+    return user->users->limits.most[limit];
+}
+
+static uint64_t factor(const struct user *user)
+{
+    return user->is_privileged ? USER_PRIVILEGED_FACTOR : 1;
+}
+
+bool user_may_connect(const struct user *user)
+{
+    return user->is_privileged || user->sessions < most(user, LIMIT_SESSIONS);
+}
+
 bool user_may_allocate(const struct user *user)
 {
-    return user->buffers < (user->is_privileged ? USER_BUFFERS_MAX_PRIVILEGED : USER_BUFFERS_MAX);
+    return user->buffers < most(user, LIMIT_BUFFERS) * factor(user);
 }
 
 bool user_may_have_ring(const struct user *user, size_t bytes)
 {
-    return user->ring_bytes + bytes <= USER_RING_BYTES_MAX * (user->is_privileged ? 16 : 1);
+    return user->ring_bytes + bytes <= most(user, LIMIT_RING_BYTES) * factor(user);
+}
+
+bool user_may_keep(const struct user *user)
+{
+    return user->is_privileged || user->kept <= most(user, LIMIT_ANSWER_BYTES);
+}
+
+void user_refused(struct user *user, enum limit limit)
+{
+    user->users->refused[limit]++;
+    user->users->refused_last[limit] = user->uid;
+}
+
+bool user_is(const struct user *user, const struct user *other)
+{
+    return user == other && !user->is_hidden;
+}
+
+static void refill_log(struct user *user, uint64_t now)
+{
+    double seconds = (double)(now - user->log_refilled) / (double)NSEC_PER_SEC;
+    double full = (double)most(user, LIMIT_LOG_LINES);
+
+    user->log_tokens += seconds * full / REFILL_SECONDS;
+    if (user->log_tokens > full)
+        user->log_tokens = full;
+    user->log_refilled = now;
 }
 
 bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first)
 {
-    double seconds = (double)(now - user->log_refilled) / (double)NSEC_PER_SEC;
-    double cost = lines < LOG_BURST ? lines : LOG_BURST; /* else the longest reports could never be written */
+    double full = (double)most(user, LIMIT_LOG_LINES);
+    double cost = lines < full ? lines : full; /* else the longest reports could never be written */
 
-    user->log_tokens += seconds * LOG_PER_SECOND;
-    if (user->log_tokens > LOG_BURST)
-        user->log_tokens = LOG_BURST;
-    user->log_refilled = now;
-
+    refill_log(user, now);
     *ret_first = false;
-    if (user->log_tokens >= cost) {
+    if (full > 0 && user->log_tokens >= cost) {
         user->log_tokens -= cost;
         user->log_suppressed = 0;
         return true;
     }
-    *ret_first = user->log_suppressed == 0;
+    user_refused(user, LIMIT_LOG_LINES);
+    *ret_first = full > 0 && user->log_suppressed == 0;
     user->log_suppressed += lines;
     return false;
 }

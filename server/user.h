@@ -2,35 +2,39 @@
 #pragma once
 
 /*
- * What is charged to a uid. Limits are per uid and not per connection or process, because more of those would mean more
- * quota. A uid that was seen once is remembered for good, so that going away and coming back does not renew its
- * allowance of log lines.
+ * What is charged to a uid, against the limits that all of them have (limits.h). A uid that was seen once is remembered
+ * for good, so that going away and coming back does not renew its allowance of log lines.
+ *
+ * Root and the server's own user have a multiple of buffers and rings, and as many sessions and answers as fit: they
+ * are trusted not to be hostile, but not to be free of mistakes. Whoever the server's user namespace does not know
+ * arrives under one uid that stands for all of these (uid_view.h): that user is hidden, has one share, and is nobody's
+ * own user, its own neither.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/limits.h"
 #include "server/list.h"
 
-/* Live buffers of one uid: about 150 MiB of the server's memory. Root and the server's own user have 16 times that. */
-#define USER_BUFFERS_MAX (UINT64_C(4) << 20)
-#define USER_BUFFERS_MAX_PRIVILEGED (UINT64_C(64) << 20)
-/* Bytes kept for the sessions of one uid: answers not taken, and what arrived behind the questions. */
-#define USER_KEPT_MAX ((size_t)64 << 20)
-/* Memory of the rings of one uid, if its processes fill them. Root and the server's own user have 16 times that. */
-#define USER_RING_BYTES_MAX ((size_t)256 << 20)
+#define USER_PRIVILEGED_FACTOR 16 /* of buffers and rings */
+#define USER_NOBODY ((uid_t)-1)   /* no user has it */
 /* Device rows that one uid may bring into being. */
 #define USER_DEVICES_MAX 1024
 
+struct users;
+
 struct user {
     struct list link; /* users::buckets */
+    struct users *users;
     uid_t uid;
     bool is_privileged; /* root or the server's own user */
+    bool is_hidden;
     uint64_t sessions;
     uint64_t buffers;
     uint64_t devices;
-    size_t kept;
+    size_t kept; /* for its sessions: answers not taken, and what arrived behind the questions */
     size_t ring_bytes;
     uint64_t ended; /* entries in the list of ended processes */
     uint64_t ended_placements;
@@ -39,22 +43,38 @@ struct user {
     uint64_t log_refilled;
     uint64_t log_suppressed;
     uint64_t fault_told; /* monotonic, when a fault was last told of; 0: never */
+    uint64_t turned_away; /* when the log last said that a connection was refused; 0: never */
 };
 
 #define USER_BUCKETS 64
 
 struct users {
     struct list buckets[USER_BUCKETS];
+    struct limits limits;
+    uid_t hidden; /* stands for all that the user namespace hides; USER_NOBODY: it hides nobody */
+    /* Per limit, how often it was in the way, and of whom last. */
+    uint64_t refused[LIMITS];
+    uid_t refused_last[LIMITS];
 };
 
+/* With the usual limits, and nobody hidden. */
 void users_init(struct users *users);
 void users_done(struct users *users);
 
 /* The user, made if he is new. -ENOMEM. */
 int users_get(struct users *users, uid_t uid, struct user **ret);
 
+bool user_may_connect(const struct user *user);
 bool user_may_allocate(const struct user *user);
 bool user_may_have_ring(const struct user *user, size_t bytes);
+/* What is kept already. */
+bool user_may_keep(const struct user *user);
+
+/* Counts that a limit was in the way. */
+void user_refused(struct user *user, enum limit limit);
+
+/* Whether `other` may look at what is the user's own; whoever is authorised may anyway. */
+bool user_is(const struct user *user, const struct user *other);
 
 /*
  * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth

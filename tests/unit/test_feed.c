@@ -64,7 +64,7 @@ static void test_refused_reports_are_told_to_the_session(void **state)
     assert_int_equal(bench.feed.refusal, -EFBIG);
     assert_int_equal(bench_tell(&bench, free_record(0, 7, 1)), 0);
     assert_int_equal(bench.feed.refusal, -EFBIG); /* the worse one stays */
-    bench.process->user->buffers = USER_BUFFERS_MAX;
+    bench.process->user->buffers = LIMIT_BUFFERS_DEFAULT;
     bench.process->user->is_privileged = false;
     writer_put(&bench.writer, alloc_record(0, TT_ALLOC_DRAM, 1, 1));
     assert_int_equal(feed_drain(&bench.feed, &bench.registry, bench.process, 9, NOW, NULL), 0);
@@ -787,13 +787,13 @@ static void test_announcements_at_the_limit(void **state)
     user = bench.process->user;
     assert_int_equal(bench_tell(&bench, alloc_record(0, TT_ALLOC_DRAM, 1, 10)), 0);
     assert_int_equal(bench_tell(&bench, begin_record(2, 1)), 0);
-    user->buffers += USER_BUFFERS_MAX - 1;
+    user->buffers += LIMIT_BUFFERS_DEFAULT - 1;
     writer_put(&bench.writer, buffer_record(0, TT_ALLOC_DRAM, 1, 10, 2));
     writer_put(&bench.writer, buffer_record(0, TT_ALLOC_DRAM, 2, 10, 5));
     writer_put(&bench.writer, end_record(2, 1));
     assert_int_equal(feed_drain(&bench.feed, &bench.registry, bench.process, 9, NOW, NULL), 0);
-    assert_int_equal(user->buffers, USER_BUFFERS_MAX);
-    user->buffers -= USER_BUFFERS_MAX - 1;
+    assert_int_equal(user->buffers, LIMIT_BUFFERS_DEFAULT);
+    user->buffers -= LIMIT_BUFFERS_DEFAULT - 1;
     assert_int_equal(bench.feed.refusal, -EDQUOT);
     assert_int_equal(bench_count(&bench), 1);
     assert_int_equal(bench.registry.figures.announced, 1);

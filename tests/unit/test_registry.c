@@ -811,8 +811,8 @@ static void test_buffers_per_user(void **state)
     b = attach(&world, ALICE, 11);
     other = attach(&world, BOB, 12);
     root = attach(&world, 0, 13);
-    a->user->buffers += USER_BUFFERS_MAX - 2; /* as if he had so many */
-    root->user->buffers += USER_BUFFERS_MAX_PRIVILEGED - 1;
+    a->user->buffers += LIMIT_BUFFERS_DEFAULT - 2; /* as if he had so many */
+    root->user->buffers += USER_PRIVILEGED_FACTOR * LIMIT_BUFFERS_DEFAULT - 1;
     registry_allocate(&world.registry, a, 0, TT_ALLOC_DRAM, 1, 1, NOW);
     assert_int_equal(registry_allocate(&world.registry, b, 0, TT_ALLOC_DRAM, 1, 1, NOW), 0);
     assert_int_equal(registry_allocate(&world.registry, a, 0, TT_ALLOC_DRAM, 2, 1, NOW), -EDQUOT);
@@ -826,8 +826,8 @@ static void test_buffers_per_user(void **state)
 
     assert_int_equal(registry_release(&world.registry, b, 0, TT_ALLOC_DRAM, 1, NOW), 0);
     assert_int_equal(registry_allocate(&world.registry, a, 0, TT_ALLOC_DRAM, 2, 1, NOW), 0);
-    a->user->buffers -= USER_BUFFERS_MAX - 2;
-    root->user->buffers -= USER_BUFFERS_MAX_PRIVILEGED - 1;
+    a->user->buffers -= LIMIT_BUFFERS_DEFAULT - 2;
+    root->user->buffers -= USER_PRIVILEGED_FACTOR * LIMIT_BUFFERS_DEFAULT - 1;
     check(&world);
     detach(&world, a);
     assert_true(world.last.is_inexact); /* "at most" */
@@ -918,35 +918,45 @@ static void test_all_rows_taken(void **state)
 
 static void test_log_lines_per_user(void **state)
 {
-    struct user user = {.log_tokens = 2000.0, .log_refilled = NOW};
+    struct users users;
+    struct user *user;
     unsigned told = 0, first_refusals = 0;
     bool is_first;
 
     (void)state;
+    users_init(&users);
+    assert_int_equal(users_get(&users, ALICE, &user), 0);
+    user->log_refilled = NOW;
     for (unsigned i = 0; i < 10000; i++) {
-        told += user_may_log(&user, 1, NOW, &is_first);
+        told += user_may_log(user, 1, NOW, &is_first);
         first_refusals += is_first;
     }
     assert_int_equal(told, 2000);
     assert_int_equal(first_refusals, 1);
-    assert_false(user_may_log(&user, 1, NOW, &is_first));
-    assert_true(user_may_log(&user, 1, 2 * NOW, &is_first)); /* a second later there are some */
-    while (user_may_log(&user, 1, 2 * NOW, &is_first))
+    assert_false(user_may_log(user, 1, NOW, &is_first));
+    assert_true(user_may_log(user, 1, 2 * NOW, &is_first)); /* a second later there are some */
+    while (user_may_log(user, 1, 2 * NOW, &is_first))
         ;
     assert_true(is_first); /* another silence is worth another line */
+    users_done(&users);
 }
 
 /* A report of more lines than a burst has must not be refused for ever: it takes the whole allowance. */
 static void test_a_report_longer_than_the_allowance(void **state)
 {
-    struct user user = {.log_tokens = 2000.0, .log_refilled = NOW};
+    struct users users;
+    struct user *user;
     bool is_first;
 
     (void)state;
-    assert_true(user_may_log(&user, 100000, NOW, &is_first));
-    assert_false(user_may_log(&user, 1, NOW, &is_first));
-    assert_false(user_may_log(&user, 100000, 50 * NOW, &is_first));
-    assert_true(user_may_log(&user, 100000, 102 * NOW, &is_first));
+    users_init(&users);
+    assert_int_equal(users_get(&users, ALICE, &user), 0);
+    user->log_refilled = NOW;
+    assert_true(user_may_log(user, 100000, NOW, &is_first));
+    assert_false(user_may_log(user, 1, NOW, &is_first));
+    assert_false(user_may_log(user, 100000, 50 * NOW, &is_first));
+    assert_true(user_may_log(user, 100000, 102 * NOW, &is_first));
+    users_done(&users);
 }
 
 /* ---- Peaks ---- */
