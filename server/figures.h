@@ -17,6 +17,7 @@
     X(sessions_refused) /* of those: */                                                                                \
     X(sessions_refused_places)                                                                                         \
     X(sessions_refused_system)                                                                                         \
+    X(accept_pauses) /* times nobody was accepted for half a second */                                                 \
     X(refused_answers)                                                                                                 \
     X(stalled_peers)                                                                                                   \
     X(bad_frames)                                                                                                      \

@@ -18,6 +18,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "protocol/tt_alloc_protocol.h"
+#include "server/clock.h"
 #include "server/log.h"
 #include "server/mounts.h"
 #include "server/refusal.h"
@@ -27,14 +28,24 @@
 #define ACCEPTS_PER_TURN 16     /* each is some 20 us, and as much again for its first frame */
 #define ACCEPTS_WHILE_CLOSING 4 /* or sessions would begin faster than they can end */
 #define PAUSE 0.5               /* seconds */
+#define PAUSE_SILENCE (60 * NSEC_PER_SEC)
 
 static int open_spare(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void pause_accepting(struct listener *listener)
+/* Nobody waits longer than the pause, unless it is followed by another. */
+static void pause_accepting(struct listener *listener, int error)
 {
+    struct server *server = listener->server;
+    uint64_t now = clock_now();
+
+    server->registry.figures.accept_pauses++;
+    if (!listener->told_pause || now - listener->told_pause > PAUSE_SILENCE) {
+        log_line(LOG_WARNING, "Nobody can connect for now: %s; connections wait", strerror(error));
+        listener->told_pause = now;
+    }
     ev_io_stop(listener->server->loop, &listener->acceptable);
     ev_timer_again(listener->server->loop, &listener->pause);
 }
@@ -58,7 +69,7 @@ static void turn_one_away(struct listener *listener, int error)
     int fd;
 
     if (listeners->spare_fd < 0) {
-        pause_accepting(listener);
+        pause_accepting(listener, -error);
         return;
     }
     close(listeners->spare_fd);
@@ -67,7 +78,7 @@ static void turn_one_away(struct listener *listener, int error)
         refusal_note(listener->server, fd, error);
         close(fd);
     } else if (errno == EMFILE || errno == ENFILE)
-        pause_accepting(listener);
+        pause_accepting(listener, errno);
     listeners->spare_fd = open_spare();
 }
 
@@ -83,7 +94,7 @@ static bool accept_one(struct listener *listener)
         if (error == EMFILE || error == ENFILE)
             turn_one_away(listener, -error);
         else if (error == ENOBUFS || error == ENOMEM)
-            pause_accepting(listener);
+            pause_accepting(listener, error);
         return error == EINTR || error == ECONNABORTED;
     }
     if (session_open(server, fd) == 0)

@@ -12,6 +12,7 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "server/socket_file.h"
 
@@ -21,7 +22,8 @@ struct listener {
     struct server *server;
     int fd;
     ev_io acceptable;
-    ev_timer pause; /* when the kernel has no memory for another connection */
+    ev_timer pause;      /* when the kernel has no descriptor or memory for another connection */
+    uint64_t told_pause; /* when the log last said so; 0: never */
 
     char *path;              /* NULL: of a passed one that has none, or not in our mount namespace */
     bool passed;             /* not of our own making: not ours to remove or to make again */

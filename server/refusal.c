@@ -16,8 +16,6 @@
 #include "server/log.h"
 #include "server/server.h"
 
-#define SILENCE (60 * NSEC_PER_SEC)
-
 static void count(struct figures *figures, int error)
 {
     figures->sessions_refused++;
@@ -25,17 +23,6 @@ static void count(struct figures *figures, int error)
         figures->sessions_refused_places++;
     else if (error != -EDQUOT) /* which the limit counts itself */
         figures->sessions_refused_system++;
-}
-
-static bool may_tell(struct user *user)
-{
-    uint64_t now = clock_now();
-    bool is_first_refusal;
-
-    if ((user->turned_away && now - user->turned_away < SILENCE) || !user_may_log(user, 1, now, &is_first_refusal))
-        return false;
-    user->turned_away = now;
-    return true;
 }
 
 static void tell(const struct server *server, const struct ucred *peer, const struct user *user, int error)
@@ -70,6 +57,6 @@ void refusal_note(struct server *server, int fd, int error)
         return;
     if (error == -EDQUOT)
         user_refused(user, LIMIT_SESSIONS);
-    if (may_tell(user))
+    if (user_is_worth_telling(user, LIMIT_SESSIONS, clock_now()))
         tell(server, &peer, user, error);
 }

@@ -182,6 +182,17 @@ static size_t ring_size(uint64_t slots)
     return TT_ALLOC_RING_RECORDS + slots * sizeof(struct tt_alloc_record);
 }
 
+static void refuse_ring(struct session *session)
+{
+    user_refused(session->user, LIMIT_RING_BYTES);
+    if (user_is_worth_telling(session->user, LIMIT_RING_BYTES, session->now))
+        log_line(
+            LOG_WARNING,
+            "Refused a ring to process %d (uid %u): its user has as much as --max-ring-bytes allows; it can report "
+            "through its socket",
+            (int)session->peer.pid, (unsigned)session->peer.uid);
+}
+
 /* A ring of the size asked for, or what the uid may still have: the smallest, or none. */
 static int make_ring(struct session *session, uint64_t *slots, int *ret_fd)
 {
@@ -192,7 +203,7 @@ static int make_ring(struct session *session, uint64_t *slots, int *ret_fd)
     if (!user_may_have_ring(session->user, ring_size(*slots)))
         *slots = TT_ALLOC_RING_SLOTS_MIN;
     if (!user_may_have_ring(session->user, ring_size(*slots))) {
-        user_refused(session->user, LIMIT_RING_BYTES);
+        refuse_ring(session);
         return -EDQUOT;
     }
     return feed_add_ring(&session->feed, *slots, ret_fd);

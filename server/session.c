@@ -81,14 +81,13 @@ void session_charge_rings(struct session *session)
 
 static void tell_of_greed(struct session *session)
 {
-    bool is_first_refusal;
-
     user_refused(session->user, LIMIT_ANSWER_BYTES);
     session->server->registry.figures.refused_answers++;
-    if (user_may_log(session->user, 1, clock_now(), &is_first_refusal))
+    if (user_is_worth_telling(session->user, LIMIT_ANSWER_BYTES, clock_now()))
         log_line(
             LOG_WARNING,
-            "Dropped process %d (uid %u): connections of this user leave more unread than --max-answer-bytes allows",
+            "Dropped process %d (uid %u): its user leaves more unread than --max-answer-bytes allows; more are only "
+            "counted",
             (int)session->peer.pid, (unsigned)session->peer.uid);
 }
 
@@ -214,13 +213,14 @@ static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
 static void on_impatience(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct session *session = timer->data;
-    bool is_first_refusal;
 
     (void)loop;
     (void)events;
     session->server->registry.figures.stalled_peers++;
-    if (user_may_log(session->user, 1, clock_now(), &is_first_refusal))
-        log_line(LOG_WARNING, "Dropped process %d (uid %u): it asked and did not read the answer for %.0f s",
+    if (user_is_worth_telling(session->user, LIMIT_ANSWER_BYTES, clock_now()))
+        log_line(LOG_WARNING,
+                 "Dropped process %d (uid %u): it asked and did not read the answer for %.0f s; more are only "
+                 "counted",
                  (int)session->peer.pid, (unsigned)session->peer.uid, SESSION_PATIENCE);
     session_read_the_rest(session);
     session_end(session, peer_has_exited(&session->peer));

@@ -12,6 +12,7 @@
 
 #include "server/clock.h"
 
+#define SILENCE (60 * NSEC_PER_SEC)
 #define REFILL_SECONDS 100.0 /* of the whole allowance of log lines */
 
 #define FAULTS_EVERY (60 * NSEC_PER_SEC)
@@ -138,5 +139,17 @@ bool user_may_log_fault(struct user *user, uint64_t now)
     if (!user_may_log(user, 1, now, &is_first_refusal))
         return false;
     user->fault_told = now;
+    return true;
+}
+
+bool user_is_worth_telling(struct user *user, enum limit limit, uint64_t now)
+{
+    bool is_first_refusal;
+
+    if (user->told[limit] && now - user->told[limit] < SILENCE)
+        return false;
+    if (!user_may_log(user, 1, now, &is_first_refusal))
+        return false;
+    user->told[limit] = now;
     return true;
 }

@@ -42,8 +42,8 @@ struct user {
     double log_tokens;
     uint64_t log_refilled;
     uint64_t log_suppressed;
-    uint64_t fault_told; /* monotonic, when a fault was last told of; 0: never */
-    uint64_t turned_away; /* when the log last said that a connection was refused; 0: never */
+    uint64_t fault_told;   /* monotonic, when a fault was last told of; 0: never */
+    uint64_t told[LIMITS]; /* when the log last said that a limit was in the way; 0: never */
 };
 
 #define USER_BUCKETS 64
@@ -75,6 +75,9 @@ void user_refused(struct user *user, enum limit limit);
 
 /* Whether `other` may look at what is the user's own; whoever is authorised may anyway. */
 bool user_is(const struct user *user, const struct user *other);
+
+/* Whether to say in the log that a limit is in the way of this uid: once a minute. */
+bool user_is_worth_telling(struct user *user, enum limit limit, uint64_t now);
 
 /*
  * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth

@@ -21,7 +21,7 @@ struct scene {
     struct doctor_facts facts;
     struct host_device device;
     struct host_totals totals;
-    struct tt_alloc_figure figures[2];
+    struct tt_alloc_figure figures[5];
 };
 
 static void scene_begin(struct scene *scene)
@@ -32,7 +32,11 @@ static void scene_begin(struct scene *scene)
         .snapshot = sample_make(&all),
         .device = {.card_type.text = "n150", .card = &card},
         .totals = {.path = (char *)"/dev/shm/tt_device_7_memory", .state = HOST_TOTALS_OK},
-        .figures = {{"reports", 1234}, {"lost_reports", 0}},
+        .figures = {{"reports", 1234},
+                    {"lost_reports", 0},
+                    {"max_buffers", 0},
+                    {"max_buffers_refused", 0},
+                    {"max_buffers_uid", 0}},
     };
     scene->snapshot.coverage = (struct coverage){.reporting = 3};
     scene->snapshot.host = (struct host){.driver.text = "2.10.0", .devices = &scene->device, .device_count = 1};
@@ -43,7 +47,7 @@ static void scene_begin(struct scene *scene)
         .has_group = true,
         .is_member = true,
         .figures = scene->figures,
-        .figure_count = 2,
+        .figure_count = sizeof(scene->figures) / sizeof(scene->figures[0]),
         .library = "/usr/lib/libtt-alloc.so.0",
     };
     scene->snapshot.details.is_authorised = true;
@@ -205,7 +209,18 @@ static void test_figures(void **state)
     expect(&scene, "server-figures", FINDING_WARNING, "lost_reports: 5,000", "TT_ALLOC_FULL_WAIT_MS");
     scene.figures[1] = (struct tt_alloc_figure){"refused_limit", 1};
     expect(&scene, "server-figures", FINDING_WARNING, "refused_limit: 1", NULL);
+    scene.figures[2] = (struct tt_alloc_figure){"max_buffers", 4000};
+    scene.figures[3] = (struct tt_alloc_figure){"max_buffers_refused", 1234};
+    scene.figures[4] = (struct tt_alloc_figure){"max_buffers_uid", 1001};
+    expect(
+        &scene, "server-figures", FINDING_WARNING,
+        "max_buffers: 1,234 buffers were not taken in since its start, because a user had 4,000: uid 1001 was the last",
+        "--max-buffers raises it: systemctl edit");
+    scene.figures[3].value = 0;
+    scene.figures[1] = (struct tt_alloc_figure){"sessions_refused_places", 3};
+    expect(&scene, "server-figures", FINDING_WARNING, "sessions_refused_places: 3", "LimitNOFILE");
     scene.figures[1].value = 0;
+    expect(&scene, "server-figures", FINDING_OK, "none refused", NULL);
     scene.snapshot.coverage.inexact = 2;
     expect(&scene, "server-figures", FINDING_WARNING, "2 processes", NULL);
     scene_end(&scene);

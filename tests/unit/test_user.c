@@ -130,6 +130,28 @@ static void test_what_was_in_the_way(void **state)
     users_done(&users);
 }
 
+static void test_what_is_told(void **state)
+{
+    const uint64_t minute = 60 * UINT64_C(1000000000), now = 5 * minute;
+    struct users users;
+    struct user *alice, *bob;
+
+    (void)state;
+    users_init(&users);
+    alice = get(&users, ALICE);
+    bob = get(&users, ALICE + 1);
+    assert_true(user_is_worth_telling(alice, LIMIT_SESSIONS, now));
+    assert_false(user_is_worth_telling(alice, LIMIT_SESSIONS, now + minute - 1));
+    assert_true(user_is_worth_telling(alice, LIMIT_ANSWER_BYTES, now)); /* another limit */
+    assert_true(user_is_worth_telling(bob, LIMIT_SESSIONS, now));       /* another user */
+    assert_true(user_is_worth_telling(alice, LIMIT_SESSIONS, now + minute));
+
+    alice->log_tokens = 0;
+    assert_false(user_is_worth_telling(alice, LIMIT_RING_BYTES, now + minute)); /* who has used up his lines */
+    assert_true(user_is_worth_telling(alice, LIMIT_RING_BYTES, now + 2 * minute));
+    users_done(&users);
+}
+
 /* ---- Places ---- */
 
 static uint64_t take_all(struct places *places, struct user *user)
@@ -302,11 +324,17 @@ static void test_where_the_server_may_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_values_of_limits),    FIXTURE(test_each_limit),
-        FIXTURE(test_what_was_in_the_way), FIXTURE(test_a_greedy_uid),
-        FIXTURE(test_many_greedy_uids),    FIXTURE(test_a_greedy_root),
-        FIXTURE(test_few_descriptors),     FIXTURE(test_a_hidden_user),
-        FIXTURE(test_maps_of_uids),        FIXTURE(test_where_the_server_may_start),
+        FIXTURE(test_values_of_limits),
+        FIXTURE(test_each_limit),
+        FIXTURE(test_what_was_in_the_way),
+        FIXTURE(test_what_is_told),
+        FIXTURE(test_a_greedy_uid),
+        FIXTURE(test_many_greedy_uids),
+        FIXTURE(test_a_greedy_root),
+        FIXTURE(test_few_descriptors),
+        FIXTURE(test_a_hidden_user),
+        FIXTURE(test_maps_of_uids),
+        FIXTURE(test_where_the_server_may_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
