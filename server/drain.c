@@ -20,6 +20,7 @@
 #define LOOK_PRICE 4  /* of a look at a ring */
 #define END_PRICE 512 /* of the end of a session */
 
+#define QUESTIONS_A_ROUND 4 /* of one user */
 #define RECORDS_A_STEP 256
 #define SLOTS_A_STEP 1024 /* of a sweep */
 #define SLICE (NSEC_PER_SEC / 4000)
@@ -206,13 +207,31 @@ bool drain_for_question(struct drain *drain, struct session *session)
     return false;
 }
 
-static void begin_round(struct drain *drain)
+/* One question more of each user that has so many in the round. */
+static void admit_questions(struct drain *drain, unsigned so_many)
 {
-    assert(drain->round_left == 0 && list_is_empty(&drain->asking));
     list_for_each (link, &drain->next) {
+        struct user *user = LIST_ENTRY(link, struct session, intake.asking_link)->user;
+
+        if (user->round != drain->round)
+            user->round_questions = 0;
+        user->round = drain->round;
+        if (user->round_questions != so_many)
+            continue;
+        user->round_questions++;
         list_remove(link);
         list_append(&drain->asking, link);
     }
+}
+
+/* Users take turns, and none has more than a few questions in a round: who asks through many connections keeps himself
+ * waiting and nobody else. */
+static void begin_round(struct drain *drain)
+{
+    assert(drain->round_left == 0 && list_is_empty(&drain->asking));
+    drain->round++;
+    for (unsigned so_many = 0; so_many < QUESTIONS_A_ROUND; so_many++)
+        admit_questions(drain, so_many);
     list_for_each (link, &drain->rings) {
         struct session *session = LIST_ENTRY(link, struct session, intake.ring_link);
 

@@ -34,6 +34,7 @@ struct drain {
     struct list ending; /* the same link: those of which nothing is left to do but their end */
     struct list asking; /* session::intake.asking_link: those whose question waits for this round */
     struct list next;   /* the same, for the next round */
+    uint64_t round;     /* its number */
     size_t round_left;  /* sessions that the round waits for */
     ev_timer slice;
     unsigned turn; /* of the loop, and what may still be done at once in it */

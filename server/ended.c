@@ -138,7 +138,7 @@ struct forgetting ended_forget(struct ended_list *list, pid_t pid, uint64_t seri
 
         if (!is_meant(entry, pid, serial))
             continue;
-        if (owner && entry->user != owner) {
+        if (owner && !user_is(owner, entry->user)) {
             forgetting.others++;
             continue;
         }

@@ -16,6 +16,7 @@
 #include "server/request.h"
 #include "server/server.h"
 
+#define QUESTION_PRICE 512   /* as if an answer had so many bytes more */
 #define SEARCHES_PER_TURN 32 /* a search through all device rows may take 30 us */
 
 /* Whether the peer must take its answers before anything else of it is handled. */
@@ -60,17 +61,29 @@ static bool comes_after_reports(const struct session *session, const struct tt_a
     return !session->is_deaf && request_is_question(frame);
 }
 
-/* It waits if that cannot be done at once. */
-static bool must_wait(struct session *session, const struct tt_alloc_frame *frame)
+static bool must_wait_for_reports(struct session *session)
 {
-    if (!comes_after_reports(session, frame))
-        return false;
-    session->server->pace.questions++;
     if (session->is_answering)
         return false;
     session->is_answering = drain_for_question(&session->server->drain, session);
     hardware_attend(&session->server->hardware);
-    return !session->is_answering;
+    session->is_asking = !session->is_answering;
+    return session->is_asking;
+}
+
+/* It waits if that cannot be done at once, or if its user was answered enough for now. */
+static bool must_wait(struct session *session, const struct tt_alloc_frame *frame)
+{
+    if (!comes_after_reports(session, frame))
+        return false;
+    session->is_out_of_turn = !session_has_turn(session);
+    if (session->is_out_of_turn)
+        return true;
+    session->server->pace.questions++;
+    if (must_wait_for_reports(session))
+        return true;
+    user_answered(session->user, QUESTION_PRICE);
+    return false;
 }
 
 /* Decodes one frame and handles it: bytes consumed, 0 when there is nothing to be done now. */
@@ -91,7 +104,6 @@ static ssize_t handle_next(struct session *session, const uint8_t *bytes, size_t
     }
     if (consumed > 0 && must_wait(session, &frame)) {
         session->decoder = before;
-        session->is_asking = true;
         return 0;
     }
     if (consumed > 0)
@@ -114,7 +126,7 @@ static enum verdict handle_bytes(struct session *session, const uint8_t *bytes, 
             break;
         used += (size_t)consumed;
     }
-    session->is_interrupted = session->is_asking || is_busy(session) || *searches >= stop;
+    session->is_interrupted = session->is_asking || session->is_out_of_turn || is_busy(session) || *searches >= stop;
     *ret_used = used;
     return verdict;
 }
@@ -153,7 +165,7 @@ enum verdict incoming_handle(struct session *session, size_t size)
 
     if (size == 0 && is_busy(session))
         return VERDICT_GO_ON;
-    session->is_interrupted = session->is_asking = false;
+    session->is_interrupted = session->is_asking = session->is_out_of_turn = false;
     session->is_answering = session->is_answering && size == 0;
     if (all == 0)
         return VERDICT_GO_ON;

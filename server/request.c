@@ -140,15 +140,13 @@ static enum verdict on_device_info_query(struct session *session, const struct t
 
 static enum verdict on_dump(struct session *session)
 {
-    bool is_first_refusal;
-
     if (session->is_authorised) {
         if (reporter_dump(&session->server->reporter) < 0)
             registry_of(session)->figures.out_of_memory++;
         return VERDICT_GO_ON;
     }
     registry_of(session)->figures.not_permitted++;
-    if (user_may_log(session->user, 1, session->now, &is_first_refusal))
+    if (user_is_worth_telling(session->user, TOLD_DUMP, session->now))
         log_line(LOG_WARNING, "Refused a dump to process %d (uid %u): only for root, the server's user and group %s",
                  (int)session->peer.pid, (unsigned)session->peer.uid, SERVER_GROUP);
     return VERDICT_GO_ON;

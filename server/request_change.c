@@ -72,7 +72,7 @@ static int reset_peaks_of(struct session *session, int32_t pid, int32_t number)
 
     if (!process)
         return -ESRCH;
-    if (!session->is_authorised && process->user != session->user)
+    if (!session->is_authorised && !user_is(session->user, process->user))
         return refuse(session);
     return registry_reset_process_peaks(process, number) ? 0 : -ENODEV;
 }

@@ -46,14 +46,31 @@ enum verdict session_give_up(struct session *session)
 
 /* ---- Sending ---- */
 
+bool session_has_turn(const struct session *session)
+{
+    return user_has_turn(session->user, ev_iteration(session->server->loop));
+}
+
+static int make_more(struct session *session)
+{
+    struct server *server = session->server;
+    size_t before = output_waiting(&session->output);
+    int result;
+
+    if (!session->answer.is_open || before >= OUTPUT_ENOUGH || !session_has_turn(session))
+        return 0;
+    result = answer_continue(&session->answer, &server->registry, server->started, &session->output);
+    user_answered(session->user, output_waiting(&session->output) - before);
+    return result;
+}
+
 /* Sends, and makes more of an open answer while the peer takes it. A lost peer's reports still count. */
 static enum verdict flush(struct session *session)
 {
     struct server *server = session->server;
     int result;
 
-    if (session->answer.is_open && output_waiting(&session->output) < OUTPUT_ENOUGH &&
-        answer_continue(&session->answer, &server->registry, server->started, &session->output) < 0)
+    if (make_more(session) < 0)
         return session_give_up(session);
     result = output_send(&session->output, session->fd);
     if (result ==
@@ -188,6 +205,10 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop;
     (void)events;
+    if (output_waiting(&session->output) == 0 && !session_has_turn(session)) {
+        ev_timer_again(loop, &session->patience); /* it is not the peer that keeps us waiting */
+        return;
+    }
     if (take_turn(session, 0) == VERDICT_CLOSE)
         session_end(session, peer_has_exited(&session->peer));
 }

@@ -69,6 +69,7 @@ struct session {
     size_t charged_rings;
     struct answer answer;
     bool is_asking;         /* the next frame is a question that waits for the rings */
+    bool is_out_of_turn;    /* the next frame is a question, and its user was answered enough in this turn */
     bool is_answering;      /* what was reported before the questions at hand has been taken in */
     bool is_ending;         /* nothing is read or sent any more; the ring is being emptied */
     bool has_exited;        /* the process, as far as known when the end began */
@@ -90,6 +91,9 @@ void session_watch_exit(struct session *session);
  * superseding closes it. What waits in its ring should have been taken in before. */
 bool session_has_former(const struct session *session, uint64_t instance);
 void session_supersede(struct session *session);
+
+/* Whether the user has not had enough in this turn of the loop. */
+bool session_has_turn(const struct session *session);
 
 /* For the drain: the session may have fewer rings now. */
 void session_charge_rings(struct session *session);

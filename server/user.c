@@ -12,10 +12,9 @@
 
 #include "server/clock.h"
 
+#define ANSWERED_PER_TURN 65536 /* bytes: a fraction of a millisecond */
 #define SILENCE (60 * NSEC_PER_SEC)
 #define REFILL_SECONDS 100.0 /* of the whole allowance of log lines */
-
-#define FAULTS_EVERY (60 * NSEC_PER_SEC)
 
 void users_init(struct users *users)
 {
@@ -90,6 +89,19 @@ bool user_may_keep(const struct user *user)
     return user->is_privileged || user->kept <= most(user, LIMIT_ANSWER_BYTES);
 }
 
+bool user_has_turn(struct user *user, unsigned turn)
+{
+    if (user->turn != turn)
+        user->answered = 0;
+    user->turn = turn;
+    return user->answered < ANSWERED_PER_TURN;
+}
+
+void user_answered(struct user *user, size_t size)
+{
+    user->answered += size;
+}
+
 void user_refused(struct user *user, enum limit limit)
 {
     user->users->refused[limit]++;
@@ -130,26 +142,19 @@ bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_fir
     return false;
 }
 
-bool user_may_log_fault(struct user *user, uint64_t now)
+bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now)
 {
     bool is_first_refusal;
 
-    if (user->fault_told != 0 && now - user->fault_told < FAULTS_EVERY)
+    if (user->told[what] && now - user->told[what] < SILENCE)
         return false;
     if (!user_may_log(user, 1, now, &is_first_refusal))
         return false;
-    user->fault_told = now;
+    user->told[what] = now;
     return true;
 }
 
-bool user_is_worth_telling(struct user *user, enum limit limit, uint64_t now)
+bool user_may_log_fault(struct user *user, uint64_t now)
 {
-    bool is_first_refusal;
-
-    if (user->told[limit] && now - user->told[limit] < SILENCE)
-        return false;
-    if (!user_may_log(user, 1, now, &is_first_refusal))
-        return false;
-    user->told[limit] = now;
-    return true;
+    return user_is_worth_telling(user, TOLD_FAULT, now);
 }

@@ -23,6 +23,13 @@
 /* Device rows that one uid may bring into being. */
 #define USER_DEVICES_MAX 1024
 
+/* What is told of a uid once in a while: its limits, that it may not ask for dumps, and that it sends nonsense. */
+enum {
+    TOLD_DUMP = LIMITS,
+    TOLD_FAULT,
+    TOLD,
+};
+
 struct users;
 
 struct user {
@@ -39,11 +46,16 @@ struct user {
     uint64_t ended; /* entries in the list of ended processes */
     uint64_t ended_placements;
 
+    unsigned turn; /* of the loop, and what answers to this uid took in it */
+    size_t answered;
+
+    uint64_t round; /* of the drain, and how many questions of this uid are in it */
+    unsigned round_questions;
+
     double log_tokens;
     uint64_t log_refilled;
     uint64_t log_suppressed;
-    uint64_t fault_told;   /* monotonic, when a fault was last told of; 0: never */
-    uint64_t told[LIMITS]; /* when the log last said that a limit was in the way; 0: never */
+    uint64_t told[TOLD]; /* when the log last said that a limit was in the way; 0: never */
 };
 
 #define USER_BUCKETS 64
@@ -70,14 +82,19 @@ bool user_may_have_ring(const struct user *user, size_t bytes);
 /* What is kept already. */
 bool user_may_keep(const struct user *user);
 
+/* Whether more may be answered to this uid in this turn of the loop; what it asks besides waits for a later one,
+ * however many connections it asks through. And the bytes of an answer. */
+bool user_has_turn(struct user *user, unsigned turn);
+void user_answered(struct user *user, size_t size);
+
 /* Counts that a limit was in the way. */
 void user_refused(struct user *user, enum limit limit);
 
 /* Whether `other` may look at what is the user's own; whoever is authorised may anyway. */
 bool user_is(const struct user *user, const struct user *other);
 
-/* Whether to say in the log that a limit is in the way of this uid: once a minute. */
-bool user_is_worth_telling(struct user *user, enum limit limit, uint64_t now);
+/* Whether to say in the log that a limit (or another TOLD_) is in the way of this uid: once a minute. */
+bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now);
 
 /*
  * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth
