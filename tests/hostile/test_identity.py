@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases 34, 35, 36 and 48: processes that are somebody else than they seem: in containers, under a number that was
+another's, with a uid that they did not have before. And those who are nobody special and ask for what is not theirs."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from oracle import ATTACKER, INNOCENT, LEFT_BEHIND, HostileTest
+
+import raw
+from harness import BIN, PATIENCE, Child, Puppet, ServerTest, wait_until
+
+REGION = 0
+NEWCOMER = 40003
+NOBODY = 65534
+
+UNSHARE = """
+libc = ctypes.CDLL(None, use_errno=True)
+def unshare(flags):
+    if libc.unshare(flags) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    say()
+    wait()  # until the map is written, which needs rights out there
+    if is_mapped:
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+USER, PID, MOUNT = 0x10000000, 0x20000000, 0x20000
+"""
+
+
+def write_maps(pid, text):
+    for name in ("uid_map", "gid_map"):
+        pathlib.Path(f"/proc/{pid}/{name}").write_text(text)
+
+
+class Container(Puppet):
+    """A puppet that is PID 1 and root, in namespaces for users, PIDs and mounts. Outside it is an ordinary user."""
+
+    MODULES = "ctypes, raw"
+    CODE = (
+        "is_mapped = True"
+        + UNSHARE
+        + """
+unshare(USER | PID | MOUNT)
+inside = os.fork()
+if inside:
+    os.waitpid(inside, 0)
+    os._exit(0)
+if libc.mount(b"proc", b"/proc", b"proc", 0, None) != 0:
+    raise OSError(ctypes.get_errno(), "mount")
+"""
+        + Puppet.CODE
+    )
+
+    def __init__(self, path, uid):
+        Child.__init__(self, self.CODE, path)
+        self.hear()
+        write_maps(self.pid, f"0 {uid} 1")
+        self.tell()
+        self.hear()
+        (self.inside,) = map(int, pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split())
+
+
+class Containers(HostileTest):
+    def test_34_root_in_a_container(self):
+        """It is known by its PID and uid on the host, and has the rights of that uid."""
+        refusal = r"Refused a dump to process \d+ \(uid {uid}\): only for root, the server's user and group tt-alloc"
+        with self.attack(Container, logs=refusal) as attacker:
+            attacker.do("c.alloc(0x1000, 4096, process_id=os.getpid())")
+            self.assertEqual(attacker.ask("(os.getpid(), os.geteuid())"), (1, 0))
+            (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=attacker.inside)
+            self.assertEqual((process["uid"], process["label_pid"], process["buffers"]), (ATTACKER, 1, 1))
+
+            self.assertEqual(attacker.ask("raw.Raw(path).hello()['flags']"), 0)
+            named = f"process_id={self.bystander.pid}"
+            self.assertEqual(attacker.ask(f"c.status(raw.LIST_BUFFERS, {named})"), "EPERM")
+            self.assertEqual(attacker.ask(f"c.status(raw.RESET_PEAKS, {named})"), "EPERM")
+            self.assertEqual(attacker.ask("[b['size'] for b in c.records(raw.LIST_BUFFERS)]"), [4096])
+            self.repeat(lambda: attacker.do("[c.send(raw.DUMP_REMAINING) for _ in range(100)]"))
+            self.server.wait_for_line(rf"Refused a dump to process {attacker.inside} ")
+
+
+class WhoeverItWas(HostileTest):
+    IS_STOPPED = True  # a server that looks away for a moment has most to mix up
+
+    def test_35_a_number_that_returns(self):
+        """Its process dies, and the number is another's before the server looks."""
+        clone = f"""
+import struct
+libc = ctypes.CDLL(None, use_errno=True)
+number = ctypes.c_int32(int(sys.stdin.readline()))
+arguments = struct.pack("11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(number), 1, 0)
+child = libc.syscall(435, arguments, len(arguments))  # clone3
+if child < 0:
+    raise OSError(ctypes.get_errno(), "clone3")
+if child == 0:
+    os.setresuid({NEWCOMER}, {NEWCOMER}, {NEWCOMER})
+    c = raw.Raw(path)
+    c.hello(raw.REPORTER)
+    c.alloc(0x1000, 9)
+    c.fence()
+    say(os.getpid())
+os.waitpid(child, 0) if child else signal.pause()
+"""
+
+        class Cloner(Child):
+            MODULES = "ctypes, raw"
+
+        cloner = Cloner(clone, self.server.path)
+        self.addCleanup(cloner.close)
+        with self.attack(besides=f"{LEFT_BEHIND}|uid {NEWCOMER}") as attacker:
+            attacker.do("c.alloc(0x1000, 4096)", "c.alloc(0x2000, 4096)")
+            os.kill(self.server.process.pid, signal.SIGSTOP)
+            before = self.count_sockets()
+            try:
+                attacker.kill()
+                cloner.process.stdin.write(f"{attacker.pid}\n")
+                cloner.process.stdin.flush()
+                wait_until(lambda: self.count_sockets() > before, "the newcomer to connect")
+            finally:
+                os.kill(self.server.process.pid, signal.SIGCONT)
+            self.assertEqual(int(cloner.hear()), attacker.pid)
+            ended = self.wait_for_end_of(attacker.pid, self.watch)
+            self.assertEqual((ended["uid"], ended["buffers"]), (ATTACKER, 2))
+            (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=attacker.pid)
+            self.assertEqual((process["uid"], process["buffers"]), (NEWCOMER, 1))
+            self.assertEqual(process["usage"][0, REGION, raw.DRAM]["bytes"], 9)
+            self.server.wait_for_line(rf"Process {attacker.pid} \(.*, uid {ATTACKER}\) exited but left 2 buffers")
+            self.stay()
+            cloner.close()
+
+    def count_sockets(self):
+        """The server's ends of connections, accepted or not: they have its path."""
+        return pathlib.Path("/proc/net/unix").read_text().count(self.server.path)
+
+
+class Users(HostileTest):
+    def test_36_another_uid_than_at_the_beginning(self):
+        """What a connection reports is charged to the uid that it began with, and shows what that may see."""
+        code = f"""
+os.seteuid({ATTACKER})
+c = raw.Raw(path)
+c.hello(raw.REPORTER)
+os.seteuid(0)
+os.setresuid({INNOCENT}, {INNOCENT}, {INNOCENT})
+say()
+for line in sys.stdin:
+    exec(line)
+    c.fence()
+    say()
+"""
+
+        class Changeling(Puppet):
+            CODE = code
+
+            def __init__(self, path, _):
+                super().__init__(path)
+
+        with self.attack(Changeling) as attacker:
+            attacker.do("c.alloc(0x1000, 4096)")
+            (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=attacker.pid)
+            self.assertEqual((process["uid"], process["buffers"]), (ATTACKER, 1))
+            innocents = f"raw.LIST_BUFFERS, process_id={self.bystander.pid}"
+            self.assertEqual(attacker.ask(f"c.status({innocents})"), "EPERM")
+            self.assertIsNone(attacker.ask(f"raw.Raw(path).status({innocents})"))  # that is whom it has become
+            self.stay()
+
+    def test_48_what_is_not_for_everybody(self):
+        refusal = r"Refused a dump to process {pid} \(uid {uid}\): only for root, the server's user and group tt-alloc"
+        with self.attack(logs=refusal) as attacker:
+            before = self.watch.figures()
+            named = f"process_id={self.bystander.pid}"
+            refused = []
+
+            def ask():
+                self.assertEqual(attacker.ask(f"c.status(raw.LIST_BUFFERS, {named})"), "EPERM")
+                self.assertEqual(attacker.ask(f"c.status(raw.RESET_PEAKS, {named})"), "EPERM")
+                self.assertEqual(attacker.ask("c.status(raw.RESET_PEAKS, process_id=-1)"), "EPERM")
+                attacker.do("c.send(raw.DUMP_REMAINING)", "c.send(raw.DUMP_KERNELS)")
+                refused.append(4)  # resets and dumps
+
+            self.repeat(ask)
+            answer = attacker.ask("c.list(raw.LIST_BUFFERS)[:]")
+            self.assertEqual(answer[0], [])
+            self.assertGreaterEqual(answer[1]["hidden"], 7)
+            self.assertEqual(self.watch.figures()["not_permitted"] - before["not_permitted"], sum(refused))
+
+            attacker.do("[c.send_bytes(raw.message(60 + n)) for n in range(3)]")  # there is no message that stops a server
+            self.assertEqual(self.watch.figures()["bad_frames"] - before["bad_frames"], 3)
+
+
+class ServerInside(Child):
+    """A server in a user namespace of its own with this map, or none."""
+
+    MODULES = "ctypes, raw"
+
+    def __init__(self, path, uid_map):
+        code = f"is_mapped = {bool(uid_map)}{UNSHARE}" + f"""
+server = os.open({str(BIN / "tt-allocation-server")!r}, os.O_RDONLY)
+unshare(USER)
+os.execve(server, ["tt-allocation-server", "--socket", path], os.environ)
+"""
+        super().__init__(code, path, stderr=subprocess.PIPE)
+        self.hear()
+        if uid_map:
+            write_maps(self.pid, uid_map)
+        self.tell()
+
+    def said(self):
+        """Of a server that does not start."""
+        self.process.wait(PATIENCE)
+        return self.process.stderr.read()
+
+    def close(self):
+        super().close()
+        self.process.stderr.close()
+
+
+class HiddenUsers(unittest.TestCase):
+    """Case 34 the other way round: the server is in a namespace that hides uids."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to map uids")
+        self.directory = tempfile.mkdtemp(prefix="tt-alloc-test-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.path = os.path.join(self.directory, "s.sock")
+
+    def start(self, uid_map, mode):
+        os.chmod(self.directory, mode)
+        server = ServerInside(self.path, uid_map)
+        self.addCleanup(server.close)
+        return server
+
+    def wait_for(self, server):
+        def connect():
+            self.assertIsNone(server.process.poll())
+            try:
+                return raw.Raw(self.path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+
+        client = wait_until(connect, "the server to listen")
+        self.addCleanup(client.close)
+        client.hello()
+        return client
+
+    def puppet(self, uid):
+        puppet = Puppet(self.path, uid)
+        self.addCleanup(puppet.close)
+        return puppet
+
+    def test_34_strangers_do_not_see_each_other(self):
+        """Both are 65534 to the server, and neither may pass for the other, nor for himself."""
+        watch = self.wait_for(self.start("0 0 65536", 0o755))
+        alice, bob, known = self.puppet(70001), self.puppet(70002), self.puppet(ATTACKER)
+        for number, puppet in enumerate((alice, bob, known)):
+            puppet.do(f"c.alloc(0x1000, {number + 1})")
+        uids = {p["process_id"]: p["uid"] for p in watch.entries(raw.LIST_PROCESSES)}
+        self.assertEqual(uids, {alice.pid: NOBODY, bob.pid: NOBODY, known.pid: ATTACKER})
+        for stranger, other in ((alice, bob), (bob, alice)):
+            answer = stranger.ask("c.list(raw.LIST_BUFFERS)[:]")
+            self.assertEqual((answer[0], answer[1]["hidden"]), ([], 3))
+            for pid in (stranger.pid, other.pid):
+                self.assertEqual(stranger.ask(f"c.status(raw.LIST_BUFFERS, process_id={pid})"), "EPERM")
+            self.assertEqual(stranger.ask(f"c.status(raw.RESET_PEAKS, process_id={other.pid})"), "EPERM")
+            self.assertEqual(stranger.ask("c.totals(0)[0]"), 6)
+            (process,) = stranger.ask(f"c.entries(raw.LIST_PROCESSES, process_id={other.pid})")
+            self.assertEqual(process["command"], "")
+        self.assertEqual(known.ask("[b['size'] for b in c.records(raw.LIST_BUFFERS)]"), [3])
+        self.assertEqual(len(watch.records(raw.LIST_BUFFERS)), 3)
+
+    def test_34_a_server_without_a_uid(self):
+        said = self.start("", 0o777).said()
+        self.assertRegex(said, "Cannot start: this user namespace has no uid for the server")
+
+    def test_34_a_server_that_knows_few_uids(self):
+        """It must not be where others come, and may be where they cannot."""
+        said = self.start("0 0 1", 0o755).said()
+        self.assertRegex(said, f"Cannot listen on {self.path}: .* of 1 uids .* mode 0700")
+        self.wait_for(self.start("0 0 1", 0o700)).fence()
+
+
+if __name__ == "__main__":
+    unittest.main()
