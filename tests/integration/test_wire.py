@@ -483,6 +483,8 @@ class OwnMessages(ServerTest):
 
 
 class SlowReaders(ServerTest):
+    OPTIONS = ("--max-answer-bytes", "16M")  # users take turns, so it takes some time until so much waits
+
     def test_ten_thousand_questions_read_late(self):
         """Nothing is read until the socket takes no more; every question is answered all the same."""
         client = self.connect()
