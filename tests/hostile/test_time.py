@@ -162,7 +162,7 @@ class StuckManager(HostileTest):
                     other.sendto(b"STATUS=full", path)
 
     def test_38_a_stuck_service_manager(self):
-        """The status is told a second after something has changed."""
+        # The status is told a second after something has changed.
         ends = raw.time.monotonic() + 1.5
         with self.attack() as attacker:
             while raw.time.monotonic() < ends:
@@ -177,41 +177,42 @@ class ManyExits(HostileTest):
         print(f"the longest turn: {ns / 1e6:.2f} ms", file=sys.stderr)
         self.assertLess(ns, 250e6)
 
-    THOUSAND = """
+    BESIDES = LEFT_BEHIND + LEAKING_TOO_FAST
+    PROCESSES = 300 if SANITIZED else 1000
+    MANY = """
+count = COUNT
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-for number in range(1000):
+for number in range(count):
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         c = raw.Raw(path)
         c.alloc(0x1000, 4096)
-        c.fence()
-        say("x")
         signal.pause()
-for line in sys.stdin:
-    os.killpg(0, signal.SIGTERM)
-    say("killed")
-    break
-for number in range(1000):
+    if number % 50 == 49:
+        say()
+wait()
+os.killpg(0, signal.SIGTERM)
+for number in range(count):
     os.wait()
-say("waited")
+say()
 wait()
 """
 
     def test_39_a_thousand_exits_at_once(self):
         before = self.watch.figures()
-        with self.attack(Child, self.THOUSAND, besides=LEFT_BEHIND + LEAKING_TOO_FAST) as attacker:
-            for _ in range(1000):
+        with self.attack(Child, self.MANY.replace("COUNT", str(self.PROCESSES)), besides=self.BESIDES) as attacker:
+
+            def grown(name):
+                return self.watch.figures()[name] - before[name]
+
+            for _ in range(self.PROCESSES // 50):
                 attacker.hear()
+            wait_until(lambda: grown("processes") == self.PROCESSES, "all to have reported")
             attacker.tell()
-            self.assertEqual((attacker.hear(), attacker.hear()), ("killed", "waited"))
-
-            def are_gone():
-                return self.watch.figures()["leaked_processes"] == before["leaked_processes"] + 1000
-
-            wait_until(are_gone, "all to be gone")
+            attacker.hear()
+            wait_until(lambda: grown("leaked_processes") == self.PROCESSES, "all to be gone")
             self.stay()
-        self.assertEqual(self.watch.figures()["leaked_buffers"], before["leaked_buffers"] + 1000)
-        self.assertGreater(self.server.count_lines("leaves buffers faster than they can be logged"), 0)
+        self.assertEqual(self.watch.figures()["leaked_buffers"], before["leaked_buffers"] + self.PROCESSES)
         self.longest_turn()
 
     COUNT = 200_000 if SANITIZED else 1_000_000
