@@ -34,9 +34,9 @@ class Nemesis:
             "stops of the server": (2, self._stop_server),
         }
         self._on_its_life = {
-            "server killed": (2, self._kill_server),
-            "server killed while stopped": (1, self._kill_stopped_server),
-            "server restarted": (1, self._restart_server),
+            "server killed": (4, self._kill_server),
+            "server killed while stopped": (2, self._kill_stopped_server),
+            "server restarted": (2, self._restart_server),
         }
 
     def populate(self):

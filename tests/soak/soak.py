@@ -42,7 +42,7 @@ class Soak:
     def run(self):
         try:
             self._live()
-        except (OSError, raw.Closed, Failure, subprocess.SubprocessError) as error:  # somebody did not do in time what he must
+        except (OSError, raw.Closed, Failure, subprocess.SubprocessError) as error:  # not done in time
             self._checker.mismatch(f"{type(error).__name__}: {error}")
         return self._tell()
 
@@ -117,10 +117,12 @@ class Soak:
 
     def _longest_turn(self, was_stopped):
         lives = [life for life in self._service.lives.values() if life.was_stopped == was_stopped]
-        return round(max((life.longest_turn_ns for life in lives), default=0) / 1e6, 2)
+        longest = max((life.longest_turn_ns for life in lives), default=0)
+        return f"{longest / 1e6:.2f} ms" if longest else "-"
 
     def _tell(self):
         checker = self._checker
+        turn, turn_with_stops = self._longest_turn(False), self._longest_turn(True)
         lines = {
             "seed": self._seed,
             "duration": f"{time.monotonic() - self._began:.0f} s, {self._rounds} rounds",
@@ -130,7 +132,7 @@ class Soak:
             "lives of the server": len(self._service.lives),
             **dict(sorted(checker.counts.items())),
             **{f"server {when}": f"{cost[0]} descriptors, {cost[1]} KiB" for when, cost in self._costs.items()},
-            "longest turn of the loop": f"{self._longest_turn(False)} ms, {self._longest_turn(True)} ms with stops",
+            "longest turn of the loop": f"{turn}; {turn_with_stops} where the server was stopped",
             "lost beyond what was counted": checker.lost_uncounted,
             "mismatches": len(checker.mismatches),
         }
