@@ -51,7 +51,8 @@ void world_open(struct world *world, bool has_nodes)
     log_open(LOG_EMERG - 1);
     world->first_free_fd = free_fd();
     fake_host_begin(has_nodes);
-    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .group = GROUP, .fd_limit = FD_LIMIT};
+    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .group = GROUP};
+    places_init(&server->places, FD_LIMIT);
     list_init(&server->sessions);
     registry_init(&server->registry, on_remains, server);
     server->loop = ev_loop_new(EVBACKEND_POLL | EVFLAG_NOENV);
