@@ -6,7 +6,9 @@
  *
  *   - it consumes no more than it was given, and its answer "need more" ends before 144 bytes: a session keeps no more;
  *   - a frame that comes out is one that a client of its generation may send;
- *   - cutting a stream behind its first 144 bytes changes nothing, and cutting a 112-byte stream anywhere does not.
+ *   - cutting a stream behind its first 144 bytes changes nothing, and cutting one of 72 or 112 bytes anywhere does
+ * not;
+ *   - nor does a first delivery of just the 72 bytes that all generations share.
  *
  * Links protocol/decoder.c and nothing else of the project.
  */
@@ -14,22 +16,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "protocol/decoder.h"
+#include "tests/fuzz/check.h"
 
 #define INPUT_MAX 4096
 #define FRAMES_MAX (INPUT_MAX / TT_ALLOC_FRAME_72 + 2)
-
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                    \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,7 +39,7 @@ struct outcome {
 
 static bool may_be_sent(uint8_t type, size_t frame_size)
 {
-    bool is_own = type == 32 || type == 34 || (type >= 40 && type <= 46) || type == 48 || type == 50 || type == 51;
+    bool is_own = type == 32 || type == 34 || (type >= 40 && type <= 47) || type == 48 || type == 50 || type == 51;
 
     if (type >= 1 && type <= 5 && type != 4)
         return true;
@@ -113,13 +107,17 @@ static void decode_up_to(struct outcome *outcome, const uint8_t *bytes, size_t e
     }
 }
 
-/* first: where the first cut may be at the earliest. */
-static struct outcome *decode_cut(const uint8_t *bytes, size_t size, size_t first, uint32_t seed)
+static struct outcome *outcome_new(void)
 {
     struct outcome *outcome = calloc(1, sizeof(*outcome));
-    size_t at = first;
 
     CHECK(outcome);
+    return outcome;
+}
+
+/* at: where the first piece begins. */
+static void decode_pieces(struct outcome *outcome, const uint8_t *bytes, size_t size, size_t at, uint32_t seed)
+{
     while (seed && at < size) {
         seed = seed * 1103515245 + 12345;
         at += (seed >> 16) % 200;
@@ -127,6 +125,24 @@ static struct outcome *decode_cut(const uint8_t *bytes, size_t size, size_t firs
             decode_up_to(outcome, bytes, at);
     }
     decode_up_to(outcome, bytes, size);
+}
+
+/* first: where the first cut may be at the earliest. */
+static struct outcome *decode_cut(const uint8_t *bytes, size_t size, size_t first, uint32_t seed)
+{
+    struct outcome *outcome = outcome_new();
+
+    decode_pieces(outcome, bytes, size, first, seed);
+    return outcome;
+}
+
+static struct outcome *decode_cut_behind_head(const uint8_t *bytes, size_t size, uint32_t seed)
+{
+    struct outcome *outcome = outcome_new();
+
+    if (size > TT_ALLOC_FRAME_72)
+        decode_up_to(outcome, bytes, TT_ALLOC_FRAME_72);
+    decode_pieces(outcome, bytes, size, TT_ALLOC_FRAME_MAX, seed);
     return outcome;
 }
 
@@ -139,7 +155,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct outcome *whole, *late, *anywhere;
+    struct outcome *whole, *late, *head, *anywhere;
     uint32_t seed;
 
     if (size < sizeof(seed) || size > INPUT_MAX)
@@ -150,12 +166,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     whole = decode_cut(data, size, 0, 0);
     late = decode_cut(data, size, TT_ALLOC_FRAME_MAX, seed | 1);
+    head = decode_cut_behind_head(data, size, seed | 1);
     anywhere = decode_cut(data, size, 0, seed | 1);
     check_same(whole, late);
-    if (whole->decoder.frame_size == TT_ALLOC_FRAME_112 && !whole->is_broken)
-        check_same(whole, anywhere);
+    if (whole->decoder.frame_size > 0 && !whole->is_broken) {
+        check_same(whole, head);
+        if (whole->decoder.frame_size < TT_ALLOC_FRAME_144)
+            check_same(whole, anywhere);
+    }
     free(whole);
     free(late);
+    free(head);
     free(anywhere);
     return 0;
 }

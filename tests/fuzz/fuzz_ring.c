@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -23,7 +24,7 @@
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/world.h"
 
-#define STEPS_MAX 200
+#define STEPS_MAX 100
 #define RINGS 2
 #define FEATURES (TT_ALLOC_FEATURE_RING | TT_ALLOC_FEATURE_RESYNC | TT_ALLOC_FEATURE_FREE_REGION)
 
@@ -189,6 +190,7 @@ static void request_ring(uint64_t slots)
 /* ---- Somebody else writes ---- */
 
 static atomic_uint scribbles; /* so many words are still to be written */
+static sem_t scribbler_wakes;
 
 static void *scribble(void *nothing)
 {
@@ -196,7 +198,7 @@ static void *scribble(void *nothing)
 
     for (;;) {
         if (atomic_load(&scribbles) == 0) {
-            usleep(50);
+            sem_wait(&scribbler_wakes);
             continue;
         }
         random ^= random << 13;
@@ -219,6 +221,7 @@ static void scribble_and_read(unsigned words)
         CHECK(pthread_create(&thread, NULL, scribble, NULL) == 0);
     is_honest = false;
     atomic_store(&scribbles, words);
+    sem_post(&scribbler_wakes);
     while (atomic_load(&scribbles) > 0) {
         wake();
         world_turn(&world);

@@ -94,7 +94,7 @@ static size_t count_used(const struct model *model)
     return count;
 }
 
-static void compare_processes(struct client *observer, const struct model *model)
+void compare_processes(struct client *observer, const struct model *model)
 {
     size_t frames = list(observer, TT_ALLOC_LIST_PROCESSES), regions = 0;
     int listed = 0, current = 0;

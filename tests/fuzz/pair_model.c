@@ -14,14 +14,11 @@
 
 int model_pool_of(int region)
 {
-    static const char *const pools[MODEL_POOLS] = {"\0\4", "\1\3\5", "\2"};
-    static const int sizes[MODEL_POOLS] = {2, 3, 1};
-
-    for (int pool = 0; pool < MODEL_POOLS; pool++)
-        for (int i = 0; i < sizes[pool]; i++)
-            if (pools[pool][i] == region)
-                return pool;
-    return -1;
+    if (region == 0 || region == 4) /* DRAM, TRACE */
+        return 0;
+    if (region == 1 || region == 3 || region == 5) /* L1, L1_SMALL, CB */
+        return 1;
+    return region == 2 ? 2 : -1; /* host memory; kernels are in none */
 }
 
 uint64_t model_count(const struct model_process *process)
@@ -138,20 +135,33 @@ static struct model_buffer *find_room(struct model_process *process)
     abort();
 }
 
+static void raise_to(uint64_t *peak, uint64_t bytes)
+{
+    if (*peak < bytes)
+        *peak = bytes;
+}
+
 /* What is stale may be gone, so nothing can be said of peaks until nothing is. */
 static void note_peaks(struct model_process *process)
 {
-    if (model_stale(process) > 0)
-        return;
-    for (int device = 0; device < MODEL_DEVICES; device++) {
-        struct model_place *place = &process->places[device];
+    uint64_t regions[MODEL_DEVICES][MODEL_REGIONS] = {0}, pools[MODEL_DEVICES][MODEL_POOLS] = {0};
 
+    for (int i = 0; i < MODEL_BUFFERS; i++) {
+        const struct model_buffer *buffer = &process->buffers[i];
+
+        if (!buffer->is_there)
+            continue;
+        if (buffer->is_stale)
+            return;
+        regions[buffer->device][buffer->region] += buffer->size;
+        if (model_pool_of(buffer->region) >= 0)
+            pools[buffer->device][model_pool_of(buffer->region)] += buffer->size;
+    }
+    for (int device = 0; device < MODEL_DEVICES; device++) {
         for (int region = 0; region < MODEL_REGIONS; region++)
-            if (place->peak[region] < model_bytes(process, device, region))
-                place->peak[region] = model_bytes(process, device, region);
+            raise_to(&process->places[device].peak[region], regions[device][region]);
         for (int pool = 0; pool < MODEL_POOLS; pool++)
-            if (place->pool_peak[pool] < model_pool_bytes(process, device, pool))
-                place->pool_peak[pool] = model_pool_bytes(process, device, pool);
+            raise_to(&process->places[device].pool_peak[pool], pools[device][pool]);
     }
 }
 
@@ -320,8 +330,7 @@ void model_tell_peak(struct model *model, int which, int device, int region_or_p
     if (model->processes[which].has_reset_peaks)
         return;
     place->is_used = true;
-    if (*peak < bytes)
-        *peak = bytes;
+    raise_to(peak, bytes);
 }
 
 void model_finish(struct model *model, int which, uint64_t live)

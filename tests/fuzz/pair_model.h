@@ -15,7 +15,7 @@
 #define MODEL_DEVICES 4
 #define MODEL_REGIONS 7
 #define MODEL_POOLS 3
-#define MODEL_BUFFERS 256
+#define MODEL_BUFFERS 128 /* no more keys than that are used */
 #define MODEL_ENDED 64
 #define MODEL_ANY 255
 
