@@ -21,8 +21,9 @@
 
 static const uint8_t types_72[] = {1, 2, 3, 5};
 static const uint8_t types_144[] = {1, 2, 3, 5, 6, 8, 9, 10, 11, 12};
-static const uint8_t types_112[] = {1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 32, 34, 40, 41, 42, 43, 44, 45, 46, 48, 50, 51};
-static const uint8_t first_types_112[] = {1, 2, 3, 5, 6, 32, 34, 40, 41, 42, 43, 44, 45, 46, 48, 50, 51};
+static const uint8_t types_112[] = {1,  2,  3,  5,  6,  8,  9,  10, 11, 12, 32, 34,
+                                    40, 41, 42, 43, 44, 45, 46, 47, 48, 50, 51};
+static const uint8_t first_types_112[] = {1, 2, 3, 5, 6, 32, 34, 40, 41, 42, 43, 44, 45, 46, 47, 48, 50, 51};
 
 struct stream {
     uint8_t bytes[STREAM_MAX];
