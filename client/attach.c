@@ -14,8 +14,9 @@
 #include "client/recorder.h"
 #include "client/stream.h"
 
-/* A server that has not said WELCOME by then knows no such word. */
+/* A server that has read HELLO and not said WELCOME by then knows no such word. */
 #define PATIENCE (2000 * TT_ALLOC_MS)
+#define LOOK (500 * TT_ALLOC_MS) /* between looks whether it has read it; its answer is noticed at once */
 
 #define SLOTS_FIRST 4096
 #define LARGE_LEDGER 8192 /* buffers; their resync alone would fill the first ring several times */
@@ -94,11 +95,31 @@ static int receive_frame(void *ret, uint64_t deadline)
     return 0;
 }
 
+static bool is_hello_unread(void)
+{
+    tt_alloc_recorder_enter();
+    bool is_unread = tt_alloc_link_is_unread(&recorder->link);
+    tt_alloc_recorder_leave();
+    return is_unread;
+}
+
+/* A server that is stopped, or slow, has not read HELLO. Were it taken for an older one, it would be told without
+ * resync, and what it was told would look left behind when its WELCOME comes and all begins again. */
+static void wait_until_hello_is_read(void)
+{
+    while (is_hello_unread()) {
+        if (tt_alloc_stream_wait(recorder->link.fd, POLLIN, tt_alloc_clock_now() + LOOK) != -ETIMEDOUT)
+            return;
+    }
+}
+
 static int receive_welcome(uint64_t *ret_features)
 {
     struct tt_alloc_hello welcome = {0};
-    int r = receive_frame(&welcome, deadline_from_now());
+    int r;
 
+    wait_until_hello_is_read();
+    r = receive_frame(&welcome, deadline_from_now());
     if (r == -ETIMEDOUT) {
         *ret_features = 0;
         return 0;

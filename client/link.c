@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,6 +58,13 @@ static int send_rest(struct tt_alloc_link *link)
         memmove(link->rest, link->rest + n, link->rest_size);
     }
     return 0;
+}
+
+bool tt_alloc_link_is_unread(const struct tt_alloc_link *link)
+{
+    int bytes = 0;
+
+    return tt_alloc_link_is_ours(link) && ioctl(link->fd, TIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 int tt_alloc_link_send_rest(struct tt_alloc_link *link)

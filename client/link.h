@@ -42,6 +42,9 @@ int tt_alloc_link_send(struct tt_alloc_link *link, const void *frame);
 /* Only the rest of an earlier frame. */
 int tt_alloc_link_send_rest(struct tt_alloc_link *link);
 
+/* Whether the server has yet to read some of what was sent. False where the system cannot tell. */
+bool tt_alloc_link_is_unread(const struct tt_alloc_link *link);
+
 /* What has arrived, at most size bytes: how many, or a negative errno. -EAGAIN: nothing; -ECONNRESET: the end; -EBADF:
  * the descriptor is not ours any more. */
 ssize_t tt_alloc_link_receive(struct tt_alloc_link *link, void *ret_bytes, size_t size);

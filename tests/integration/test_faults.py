@@ -200,6 +200,19 @@ class StoppedServer(FaultTest):
         self.server.wait_for_line(rf"Process {app.pid} .* exited but left at most 1,?000 buffers")
 
 
+    def test_stopped_when_an_application_connects(self):
+        """It is not taken for an older server, which would be told without resync and, with its WELCOME, left."""
+        self.stop_server()
+        app = self.app()
+        app.do("fill 1000")
+        connected = time.monotonic()
+        wait_until(lambda: time.monotonic() > connected + 2.5, "more than the time that an older server is given")
+        self.let_server_go_on()
+        self.wait_for_buffers(app, 1000)
+        figures = self.assert_adds_up(1000)
+        self.assertEqual((figures["leaked_buffers"], self.server.count_lines("but left")), (0, 0))
+
+
 class ServerComesAndGoes(FaultTest):
     def test_server_comes_later(self):
         """An application that was there first shows up complete, also when it never reports again."""
