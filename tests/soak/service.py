@@ -42,7 +42,7 @@ class Service:
             try:
                 with raw.Raw(PATH, timeout=PATIENCE) as connection:
                     return question(connection, self._life(connection.hello()))
-            except (raw.Closed, ConnectionError):
+            except (raw.Closed, ConnectionError, BlockingIOError):  # the last: its queue of connections is full
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
