@@ -158,7 +158,7 @@ for line in sys.stdin:
         class Changeling(Puppet):
             CODE = code
 
-            def __init__(self, path, _):
+            def __init__(self, path, uid):  # root at first; see the code
                 super().__init__(path)
 
         with self.attack(Changeling) as attacker:
