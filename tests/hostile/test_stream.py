@@ -27,6 +27,40 @@ while True:
                 pass
 """
 
+# Several connections at a time, each with a device of its own, since what others hold there would be seen.
+TALK = """
+def talk(size, device):
+    held = dict(device_id=device, buffer_id=0x1000)
+    query = raw.message(raw.QUERY, size, device_id=device)
+    return query + raw.message(raw.ALLOC, size, size=4096, **held) + query + raw.message(raw.FREE, size, **held) + query
+
+def check(each, times, about):
+    told = [each.read()["dram_allocated"] for _ in range(3 * times)]
+    assert told == [0, 4096, 0] * times, (about, told)
+
+def check_cuts(size, cuts):
+    for first in range(0, len(cuts), 16):
+        some = [(cut, raw.Raw(path, size), talk(size, 100 + at)) for at, cut in enumerate(cuts[first : first + 16])]
+        for cut, each, data in some:
+            each.send_bytes(data[:cut])
+        for cut, each, data in some:
+            each.wait_until_read()
+            each.send_bytes(data[cut:])
+        for cut, each, data in some:
+            check(each, 1, (size, cut))
+            each.close()
+
+def check_in_bytes(size):
+    with raw.Raw(path, size) as each:
+        each.send_cut(talk(size, 99), *range(1, 5 * size))
+        check(each, 1, size)
+
+def check_glued(size, times):
+    with raw.Raw(path, size) as each:
+        each.send_bytes(talk(size, 99) * times)  # the server reads on when answers are taken
+        check(each, times, size)
+"""
+
 
 class Stream(HostileTest):
     def test_01_a_part_of_a_frame_and_silence(self):
@@ -53,30 +87,14 @@ class Stream(HostileTest):
     def test_02_frames_cut_at_every_byte_and_glued(self):
         """However they are cut, and a thousand in one piece: the answers are those of whole frames."""
         with self.attack() as attacker:
-            attacker.run(
-                """
-                def talk(size):
-                    held = dict(device_id=size, buffer_id=0x1000)
-                    return b"".join((
-                        raw.message(raw.QUERY, size, device_id=size), raw.message(raw.ALLOC, size, size=4096, **held),
-                        raw.message(raw.QUERY, size, device_id=size), raw.message(raw.FREE, size, **held),
-                        raw.message(raw.QUERY, size, device_id=size),
-                    ))
-
-                def check(size, times, *cuts):
-                    with raw.Raw(path, size) as each:
-                        each.send_cut(talk(size) * times, *cuts)
-                        told = [each.read()["dram_allocated"] for _ in range(3 * times)]
-                    assert told == [0, 4096, 0] * times, (size, cuts, told)
-
-                for size in (72, 112, 144):
-                    # From the second byte of a first frame of 72 on, and of the others behind 72, the length is known.
-                    for cut in range(1 if size == 112 else size + 1, 5 * size):
-                        check(size, 1, cut)
-                    check(size, 200)
-                check(112, 1, *range(1, 5 * 112))
-                """
-            )
+            attacker.run(TALK)
+            for size in (72, 112, 144):
+                # From the second byte of a first frame of 72 on, and of the others behind 72, the length is known.
+                cuts = range(1 if size == 112 else size + 1, 5 * size)
+                for first in cuts[::size]:
+                    attacker.do(f"check_cuts({size}, {cuts}[{first - cuts[0]} :][:{size}])")
+                attacker.do(f"check_glued({size}, 200)")
+            attacker.do("check_in_bytes(112)")
 
     def test_03_what_is_no_frame(self):
         """Random bytes, unknown types, another version, absurd numbers, again and again over new connections: refused

@@ -340,8 +340,8 @@ class TenThousand(ServerTest):
             return raw.Raw(self.server.path)
 
     def test_42_idle_clients(self):
-        """Two descriptors each, so half as many as there may be at most."""
-        count = min(10_000, self.limit[1] // 2 - 500)
+        """Two descriptors each, so half as many as there may be at most, and a sixteenth of it is for other users."""
+        count = min(10_000, (self.limit[1] // 2 - 100) * 15 // 16)
         watch = self.watcher()
         report = raw.message(raw.ALLOC, size=100, buffer_id=1, buffer_type=raw.DRAM)
         with contextlib.ExitStack() as stack:
@@ -349,7 +349,13 @@ class TenThousand(ServerTest):
                 client = stack.enter_context(wait_until(self.knock, "room in the queue of the socket"))
                 if number % 2:
                     client.send_bytes(report)
-            wait_until(lambda: watch.figures()["sessions"] == count + 1, "all to be accepted")
+
+            def accepted():
+                figures = watch.figures()
+                self.assertEqual(figures["sessions_refused"], 0)
+                return figures["sessions"] == count + 1
+
+            wait_until(accepted, "all to be accepted")
             self.assertEqual(watch.figures()["reports"], count // 2)
             wait_until(lambda: self.rest(0.05) == 0, "the server to come to rest")
             memory = self.server.rss_kib()
