@@ -90,9 +90,20 @@ class Traced(ServerTest):
             wild.send_bytes(b"\xff" * 1000)
         puppet.kill()
         self.wait_for_end_of(puppet.pid, watch)
+        self.come_in_crowds()
         self.run_out_of_descriptors()
         os.unlink(self.server.path)
         wait_until(lambda: os.path.exists(self.server.path), "the socket to be made again")
+
+    def come_in_crowds(self):
+        """So many that the loop's tables grow."""
+        watch = self.watcher()
+        before = watch.figures()["sessions"]
+        crowd = [raw.Raw(self.server.path) for _ in range(600)]
+        wait_until(lambda: watch.figures()["sessions"] == before + len(crowd), "all to be accepted")
+        for each in crowd:
+            each.close()
+        wait_until(lambda: watch.figures()["sessions"] == before, "all to be forgotten")
 
     def run_out_of_descriptors(self):
         pid = self.server.process.pid
