@@ -14,6 +14,7 @@
 
 #include "client/clock.h"
 #include "client/helper.h"
+#include "client/resync.h"
 
 static struct tt_alloc_recorder *const recorder = &tt_alloc_recorder;
 
@@ -56,9 +57,21 @@ void tt_alloc_carry_record(const struct tt_alloc_record *record)
         tt_alloc_carry_wake();
 }
 
+/* A ring says itself how much was made. Of what did not fit into a socket the server would know nothing, and if the
+ * process died in the gap, it would say for certain what is not so: hence the resync that ends the gap begins with it.
+ */
+static void announce_gap(void)
+{
+    const struct tt_alloc_records begin = tt_alloc_resync_make_begin();
+
+    if (recorder->carrier == TT_ALLOC_BY_RECORDS)
+        (void)tt_alloc_link_send_beyond(&recorder->link, &begin);
+}
+
 static void open_gap(void)
 {
     recorder->lost++;
+    announce_gap();
     tt_alloc_recorder_set_state(TT_ALLOC_GAP);
     tt_alloc_helper_kick();
 }

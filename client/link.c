@@ -86,6 +86,21 @@ int tt_alloc_link_send(struct tt_alloc_link *link, const void *frame)
     return 0;
 }
 
+/* The kernel doubles what is set. */
+int tt_alloc_link_send_beyond(struct tt_alloc_link *link, const void *frame)
+{
+    int size, usual;
+    socklen_t length = sizeof(size);
+
+    if (!tt_alloc_link_is_ours(link) || getsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0)
+        return -EBADF;
+    usual = size / 2;
+    (void)setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    int r = tt_alloc_link_send(link, frame);
+    (void)setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &usual, sizeof(usual));
+    return r;
+}
+
 ssize_t tt_alloc_link_receive(struct tt_alloc_link *link, void *ret_bytes, size_t size)
 {
     if (!tt_alloc_link_is_ours(link))

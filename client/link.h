@@ -39,6 +39,9 @@ bool tt_alloc_link_is_ours(const struct tt_alloc_link *link);
  * the frame went out. -EBADF: the descriptor is not ours any more. Anything else: the connection is broken. */
 int tt_alloc_link_send(struct tt_alloc_link *link, const void *frame);
 
+/* The same with more room for this one frame, where the system grants it. */
+int tt_alloc_link_send_beyond(struct tt_alloc_link *link, const void *frame);
+
 /* Only the rest of an earlier frame. */
 int tt_alloc_link_send_rest(struct tt_alloc_link *link);
 

@@ -37,6 +37,16 @@ static struct tt_alloc_record make_bound(uint8_t type)
     };
 }
 
+struct tt_alloc_records tt_alloc_resync_make_begin(void)
+{
+    return (struct tt_alloc_records){
+        .type = TT_ALLOC_RECORDS,
+        .device_id = TT_ALLOC_ALL_DEVICES,
+        .count = 1,
+        .record = {make_bound(TT_ALLOC_RESYNC_BEGIN)},
+    };
+}
+
 static bool next_buffer(struct tt_alloc_resync *resync, struct tt_alloc_record *ret)
 {
     const struct ledger *ledger = tt_alloc_recorder_ledger();

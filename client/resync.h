@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol/tt_alloc_protocol.h"
+
 struct tt_alloc_resync { /* all zero: from the start */
     enum { TT_ALLOC_RESYNC_AT_BEGIN, TT_ALLOC_RESYNC_AT_BUFFERS, TT_ALLOC_RESYNC_AT_TOTALS } at;
     uint64_t cursor; /* of ledger_walk() */
@@ -20,3 +22,6 @@ struct tt_alloc_resync { /* all zero: from the start */
 /* Tells the next slice, with the recorder's lock held. 1: there is more; 0: all is told; -EAGAIN: the server has to
  * take something first. If it went wrong, the recorder has left TELLING. */
 int tt_alloc_resync_step(struct tt_alloc_resync *resync);
+
+/* BEGIN alone, as a frame. Until a resync that begins behind it has ended, the server marks all that it knows. */
+struct tt_alloc_records tt_alloc_resync_make_begin(void);
