@@ -139,11 +139,8 @@ bool drain_session(struct drain *drain, struct session *session)
 
 bool drain_at_end(struct drain *drain, struct session *session)
 {
-    bool is_affordable;
+    bool is_affordable = allowance(drain) >= END_PRICE;
 
-    if (!session->process)
-        return true;
-    is_affordable = allowance(drain) >= END_PRICE;
     if (!drain_session(drain, session))
         return false;
     spend(drain, END_PRICE);

@@ -196,7 +196,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     if (got > 0)
         session->server->read_in_turn += (size_t)got;
     if (got < 0 || take_turn(session, (size_t)got) == VERDICT_CLOSE)
-        session_end(session, peer_has_exited(&session->peer));
+        session_end(session, false);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -210,7 +210,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
         return;
     }
     if (take_turn(session, 0) == VERDICT_CLOSE)
-        session_end(session, peer_has_exited(&session->peer));
+        session_end(session, false);
 }
 
 void session_resume(struct session *session)
@@ -218,7 +218,7 @@ void session_resume(struct session *session)
     session->is_asking = false;
     session->is_answering = true;
     if (take_turn(session, 0) == VERDICT_CLOSE)
-        session_end(session, peer_has_exited(&session->peer));
+        session_end(session, false);
 }
 
 static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
@@ -244,7 +244,7 @@ static void on_impatience(struct ev_loop *loop, ev_timer *timer, int events)
                  "counted",
                  (int)session->peer.pid, (unsigned)session->peer.uid, SESSION_PATIENCE);
     session_read_the_rest(session);
-    session_end(session, peer_has_exited(&session->peer));
+    session_end(session, false);
 }
 
 /* ---- Beginning ---- */

@@ -72,7 +72,7 @@ struct session {
     bool is_out_of_turn;    /* the next frame is a question, and its user was answered enough in this turn */
     bool is_answering;      /* what was reported before the questions at hand has been taken in */
     bool is_ending;         /* nothing is read or sent any more; the ring is being emptied */
-    bool has_exited;        /* the process, as far as known when the end began */
+    bool has_exited;        /* the process: that is how the end began */
     bool is_deaf;           /* the peer takes no more answers; its reports still count */
     bool owes_tail;         /* a QUERY was answered with 72 bytes and may turn out to want more */
     int32_t tail_device_id; /* of that QUERY */

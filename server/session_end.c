@@ -97,18 +97,25 @@ void session_end(struct session *session, bool exited)
     session->is_ending = true;
     session->has_exited = exited;
     if (drain_at_end(&session->server->drain, session))
-        session_close(session, exited);
+        session_drained(session);
+}
+
+/* Only now it is looked whether the process is on its way out, too: that is too dear for the turn in which thousands
+ * hang up. */
+static bool has_exited(const struct session *session)
+{
+    return session->has_exited || (session->process && peer_has_exited(&session->peer));
 }
 
 void session_drained(struct session *session)
 {
     if (session->is_ending)
-        session_close(session, session->has_exited);
+        session_close(session, has_exited(session));
 }
 
 void session_cut_off(struct session *session)
 {
-    bool exited = session->is_ending ? session->has_exited : peer_has_exited(&session->peer);
+    bool exited = has_exited(session);
     bool is_first_refusal;
 
     session->server->registry.figures.cut_off++;
