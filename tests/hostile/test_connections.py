@@ -24,7 +24,7 @@ from harness import BIN, Child, read_proc, wait_until
 SANITIZED = b"__asan_init" in (BIN / "tt-allocation-server").read_bytes()
 STORM_SECONDS = 5
 STORM_CYCLES = int(os.environ.get("TT_ALLOC_STORM_CYCLES", "0"))  # instead: 1000000 take some minutes
-WARM_UP = 4000  # the list of ended processes is full then, and its memory has found its place
+WARM_UP = 25000  # all memory has found its place: from 23,000 to 113,000 connections it was measured to grow 28 KiB
 
 STORM = """
 kinds = b"", raw.hello(), raw.message(raw.ALLOC, size=1)[:50], raw.hello(raw.QUIET | raw.REPORTER)
@@ -98,12 +98,12 @@ class Connections(HostileTest):
             ends = time.monotonic() + STORM_SECONDS
             self.repeat(attacker.hear)
             count, resident = 0, 0
-            while count < STORM_CYCLES if STORM_CYCLES else time.monotonic() < ends:
+            least = STORM_CYCLES or (0 if SANITIZED else 2 * WARM_UP)
+            while count < least or (not STORM_CYCLES and time.monotonic() < ends):
                 count = int(attacker.hear())
                 if count == WARM_UP:
                     resident = self.server.rss_kib()
             grown = self.server.rss_kib() - resident
-        self.assertGreater(count, WARM_UP)
         if not SANITIZED:  # that keeps freed memory back, and looks for what was forgotten itself
             self.assertLessEqual(grown, 1024, f"KiB after {count} connections")
         self.bystander.tell("rest")
