@@ -225,7 +225,7 @@ class Stopped(HostileTest):
     def test_27_killed_with_many_live_buffers(self):
         """Another server is told by all clients what they hold. Nothing is lost, and nobody is said to have left
         anything: that the server died says nothing about its clients."""
-        with self.attack(PATIENT, besides="^$") as app:
+        with self.attack(PATIENT, besides="^Listening on ") as app:
             app.do("fill 100000")
             self.wait_for_buffers(app.pid, 100_000)
             self.restart_server()
