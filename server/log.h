@@ -4,7 +4,8 @@
 /*
  * Everything the server says goes through log_event(): to journald with fields when the server runs under it, else to
  * stderr as one plain line. Logging never waits for who reads it (a line that would block, or for which a disk has no
- * room, is counted and its loss is told with the next line that gets through), never fails towards the caller, and leaves errno alone.
+ * room, is counted and its loss is told with the next line that gets through), never fails towards the caller, and
+ * leaves errno alone.
  *
  * Levels are those of <syslog.h>. Names that come from outside must pass log_escape() first.
  */
