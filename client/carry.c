@@ -62,10 +62,11 @@ void tt_alloc_carry_record(const struct tt_alloc_record *record)
  */
 static void announce_gap(void)
 {
-    const struct tt_alloc_records begin = tt_alloc_resync_make_begin();
+    if (recorder->carrier != TT_ALLOC_BY_RECORDS)
+        return;
 
-    if (recorder->carrier == TT_ALLOC_BY_RECORDS)
-        (void)tt_alloc_link_send_beyond(&recorder->link, &begin);
+    const struct tt_alloc_records begin = tt_alloc_resync_make_begin();
+    (void)tt_alloc_link_send_beyond(&recorder->link, &begin);
 }
 
 static void open_gap(void)

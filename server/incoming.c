@@ -28,7 +28,7 @@ static bool is_busy(const struct session *session)
 /* Who does this can come back at once, with another PID too, so it is his uid that is told of once in a while. */
 static enum verdict close_for_garbage(const struct session *session)
 {
-    if (user_may_log_fault(session->user, session->now))
+    if (user_is_worth_telling(session->user, TOLD_FAULT, session->now))
         log_line(LOG_WARNING, "Closed a connection of process %d (uid %u): it sends what no client sends",
                  (int)session->peer.pid, (unsigned)session->peer.uid);
     return VERDICT_CLOSE;

@@ -180,35 +180,32 @@ void listener_move(struct listener *listener, int former_fd)
         ev_io_start(loop, &listener->acceptable);
 }
 
-/* Where it stands, if that can be seen from here. */
-static void note_path(struct listener *listener)
-{
-    struct sockaddr_un address;
-    socklen_t length = sizeof(address);
-    struct socket_file file = {.fd = -1, .lock_fd = -1};
-
-    if (getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0 || length > sizeof(address) ||
-        address.sun_path[0] != '/')
-        return;
-    address.sun_path[sizeof(address.sun_path) - 1] = '\0';
-    if (socket_file_find(address.sun_path, &file) < 0)
-        return;
-    listener->path = strdup(address.sun_path);
-    listener->file = file;
-}
-
-static int check_passed(const struct server *server, int fd)
+/* A passed socket's path; empty where it has none. */
+static int find_path(int fd, struct sockaddr_un *ret)
 {
     struct sockaddr_un address = {0};
     socklen_t length = sizeof(address) - 1; /* a path that fills it has no zero behind it */
 
     if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
         return -errno;
-    return uid_view_check_socket(&server->uid_view, address.sun_path[0] ? address.sun_path : NULL);
+    *ret = address;
+    return 0;
+}
+
+/* Where it stands, if that can be seen from here. */
+static void note_path(struct listener *listener, const char *path)
+{
+    struct socket_file file = {.fd = -1, .lock_fd = -1};
+
+    if (path[0] != '/' || socket_file_find(path, &file) < 0)
+        return;
+    listener->path = strdup(path);
+    listener->file = file;
 }
 
 static int listen_on_passed(struct listeners *listeners, struct server *server, int fd)
 {
+    struct sockaddr_un address;
     struct listener *listener;
     int flags = fcntl(fd, F_GETFL), error;
 
@@ -217,7 +214,9 @@ static int listen_on_passed(struct listeners *listeners, struct server *server, 
                  fd);
         return -EINVAL;
     }
-    error = check_passed(server, fd);
+    error = find_path(fd, &address);
+    if (error == 0)
+        error = uid_view_check_socket(&server->uid_view, address.sun_path[0] ? address.sun_path : NULL);
     if (error < 0)
         return error;
     listener = listener_new(listeners, server);
@@ -227,7 +226,7 @@ static int listen_on_passed(struct listeners *listeners, struct server *server, 
         return -errno;
     listener_start(listener, fd);
     listener->passed = true;
-    note_path(listener);
+    note_path(listener, address.sun_path);
     return 0;
 }
 

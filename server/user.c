@@ -153,8 +153,3 @@ bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now)
     user->told[what] = now;
     return true;
 }
-
-bool user_may_log_fault(struct user *user, uint64_t now)
-{
-    return user_is_worth_telling(user, TOLD_FAULT, now);
-}

@@ -93,7 +93,9 @@ void user_refused(struct user *user, enum limit limit);
 /* Whether `other` may look at what is the user's own; whoever is authorised may anyway. */
 bool user_is(const struct user *user, const struct user *other);
 
-/* Whether to say in the log that a limit (or another TOLD_) is in the way of this uid: once a minute. */
+/* Whether to say in the log that a limit (or another TOLD_) is in the way of this uid: once a minute, because who is
+ * told of one knows what to look for, each new connection of the uid could bring it about again, and all are counted.
+ */
 bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now);
 
 /*
@@ -101,9 +103,3 @@ bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now);
  * a line of its own: *ret_first says that this was it.
  */
 bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first);
-
-/*
- * Whether a fault is worth a line that each new connection of this uid could bring about again: one a minute, because
- * who is told of one knows what to look for, and all of them are counted.
- */
-bool user_may_log_fault(struct user *user, uint64_t now);
