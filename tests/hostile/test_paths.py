@@ -217,8 +217,8 @@ class AfterACrash(ServerTest):
         watch = self.watcher()
 
         def held():
-            for process in watch.entries(raw.LIST_PROCESSES, process_id=bystander.pid):
-                if process["flags"] == 0:
+            for process in watch.entries(raw.LIST_PROCESSES):  # asked for by PID it would be an error until it is back
+                if process["process_id"] == bystander.pid and process["flags"] == 0:
                     return {key[2]: used["bytes"] for key, used in process["usage"].items() if key[1] == 0}
             return None
 

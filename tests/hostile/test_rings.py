@@ -75,11 +75,11 @@ class Rings(HostileTest):
         wait_until(is_known, f"{count} buffers of PID {pid}")
 
     def check_cut_off(self, deeds):
-        """Each by a process of its own, with three good records before it. All notice is taken by a wake-up."""
+        """Each by a process of its own, with three good records before it. A wake-up, or a question, makes the server look."""
         with self.attack(RingPuppet, logs=CUT_OFF, besides=OTHERS_CUT_OFF) as first:
             for number, deed in enumerate(deeds):
                 attacker = self.attacker(RingPuppet) if number else first
-                attacker.do(THREE, "c.fence()", deed, "c.wake()", "c.wait_for_close()")
+                attacker.do(THREE, "c.fence()", deed, "c.wake_if_open()", "c.wait_for_close()")
                 self.server.wait_for_line(rf"^Cut off process {attacker.pid} ")
             self.assertEqual(self.server.count_lines("^Cut off"), len(deeds))
             self.assertEqual(self.watch.totals(5)[0], 0)

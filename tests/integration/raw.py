@@ -7,6 +7,7 @@ told, also where PROTOCOL.md forbids it.
 """
 
 import collections
+import contextlib
 import errno
 import fcntl
 import mmap
@@ -335,6 +336,11 @@ class Raw:
 
     def wake(self):
         self.send_bytes(own(RING_WAKE))
+
+    def wake_if_open(self):
+        """For who misbehaved: somebody else's question may have made the server look, and close, before this."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wake()
 
     def request_ring(self, slots):
         """(the RING frame, its descriptors)."""

@@ -47,7 +47,7 @@ c.fence()
         self.assertEqual(self.server.count_lines(rf"process {suspect.pid}\b.*ring"), 1, self.server.log())
         suspect.close()
 
-    def check_deed(self, deed, notice="c.wake()"):
+    def check_deed(self, deed, notice="c.wake_if_open()"):
         with self.subTest(deed=deed, notice=notice):
             before = self.watch.figures()
             with self.others_are_served():
