@@ -260,8 +260,10 @@ class AtTheLimit(HostileTest):
         tell(process, f"fill {count}")
 
         def find():
-            found = self.watch.entries(raw.LIST_PROCESSES, process_id=process.pid)
-            return found and found[0]["buffers"] + found[0]["lost"] == count and found[0]
+            for found in self.watch.entries(raw.LIST_PROCESSES):  # by PID it would be an error until it is known
+                if found["process_id"] == process.pid and found["buffers"] + found["lost"] == count:
+                    return found
+            return None
 
         return wait_until(find, f"{count} buffers to be held or refused")
 
