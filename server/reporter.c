@@ -17,9 +17,10 @@
 #include "server/log.h"
 #include "server/report_log.h"
 
-/* Each takes a fraction of a millisecond. */
+/* Each takes a fraction of a millisecond. What a piece of memory costs to give back depends on who else is giving some
+ * back at that moment, as the dead process is. */
 #define SLOTS_PER_SLICE 8192
-#define PIECES_PER_SLICE 8
+#define FREE_SLICE (NSEC_PER_SEC / 4000)
 
 /* The index of a ledger comes from the heap, in small pieces between those of others, and goes back to the system only
  * when that is asked for: some 0.1 ms for each MiB. */
@@ -82,6 +83,16 @@ static void finish_leak_report(struct job *job)
     report_log_buffers(&subject, &job->largest, ledger_count(job->remains.ledger), job->at);
 }
 
+static struct ledger *free_for_a_slice(struct ledger *ledger)
+{
+    uint64_t stop = clock_now() + FREE_SLICE;
+
+    do
+        ledger = ledger_free_some(ledger, 1);
+    while (ledger && clock_now() < stop);
+    return ledger;
+}
+
 /* Whether the job is done. */
 static bool step_leak(struct job *job)
 {
@@ -93,7 +104,7 @@ static bool step_leak(struct job *job)
     if (!job->is_walked)
         remains_release_devices(&job->remains);
     job->is_walked = true;
-    job->remains.ledger = ledger_free_some(job->remains.ledger, PIECES_PER_SLICE);
+    job->remains.ledger = free_for_a_slice(job->remains.ledger);
     return !job->remains.ledger;
 }
 
