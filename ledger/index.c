@@ -9,9 +9,11 @@
 #include <errno.h>
 
 #include "ledger/memory.h"
+#include "ledger/pool.h"
 
 #define FIRST_SIZE 2
 #define STEP (INDEX_SEGMENT / 8)
+#define POOL_FROM_DEPTH 3 /* two thousand entries: with fewer, a block would be more than all the rest */
 
 /* Doubles while small, so that a process with few buffers costs little; then by steps. */
 static uint32_t next_size(uint32_t size)
@@ -29,9 +31,16 @@ static uint32_t size_for(uint32_t count)
     return size;
 }
 
+static bool is_pooled(uint32_t size, uint32_t depth)
+{
+    return depth >= POOL_FROM_DEPTH && size >= INDEX_SEGMENT / 2 && size <= INDEX_SEGMENT;
+}
+
 static int segment_init(struct index *index, uint32_t size, uint32_t depth, struct index_segment *ret)
 {
-    struct index_bucket *buckets = memory_new(&index->memory, size * sizeof(*buckets));
+    size_t bytes = size * sizeof(struct index_bucket);
+    struct index_bucket *buckets =
+        is_pooled(size, depth) ? pool_new(&index->pool, &index->memory, bytes) : memory_new(&index->memory, bytes);
 
     if (!buckets)
         return -ENOMEM;
@@ -41,7 +50,12 @@ static int segment_init(struct index *index, uint32_t size, uint32_t depth, stru
 
 static void segment_free(struct index *index, const struct index_segment *segment)
 {
-    memory_free(&index->memory, segment->buckets, segment->size * sizeof(*segment->buckets));
+    size_t bytes = segment->size * sizeof(*segment->buckets);
+
+    if (is_pooled(segment->size, segment->depth))
+        pool_free(&index->pool, &index->memory, segment->buckets, bytes);
+    else
+        memory_free(&index->memory, segment->buckets, bytes);
 }
 
 /* Deals the entries out by the bit that parts the halves, which may be one and the same segment. */

@@ -28,6 +28,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "ledger/pool.h"
+
 #define INDEX_BUCKET 7   /* entries */
 #define INDEX_SEGMENT 64 /* buckets; more only at INDEX_DEPTH_MAX */
 #define INDEX_DEPTH_MAX 22
@@ -52,7 +54,8 @@ struct index {
     struct index_segment *directory; /* by the low `depth` bits; a segment of less depth stands in several places */
     size_t size;                     /* places: 1 << depth */
     uint32_t depth;
-    size_t memory; /* bytes held */
+    size_t memory;    /* bytes held */
+    struct pool pool; /* of the segments of a large index */
 };
 
 /* -ENOMEM; then index_free_some() may still be called, as on a zeroed index. */

@@ -7,11 +7,12 @@
 #include "ledger/memory.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAPPED_FROM 65536
+#define MAPPED_FROM MEMORY_BLOCK
 #define PAGE 4096
 #define LINE 64
 #define MALLOC_OVERHEAD 16 /* malloc's own word and its rounding */
@@ -73,6 +74,34 @@ static void *move(void *piece, size_t size, size_t new_size)
 void *memory_new(size_t *held, size_t size)
 {
     return memory_resize(held, NULL, 0, size);
+}
+
+/* The kernel puts one mapping beside the other, so the first try is right more often than not. */
+static char *take_block(void)
+{
+    char *piece = take(MEMORY_BLOCK);
+    size_t before;
+
+    if (!piece || (uintptr_t)piece % MEMORY_BLOCK == 0)
+        return piece;
+    give_back(piece, MEMORY_BLOCK);
+    piece = take(2 * MEMORY_BLOCK);
+    if (!piece)
+        return NULL;
+    before = MEMORY_BLOCK - (uintptr_t)piece % MEMORY_BLOCK; /* maybe all that is too much: then nothing is behind */
+    munmap(piece, before);
+    munmap(piece + before + MEMORY_BLOCK, MEMORY_BLOCK - before);
+    return piece + before;
+}
+
+void *memory_new_block(void)
+{
+    return memory_hook && !memory_hook(MEMORY_BLOCK) ? NULL : take_block();
+}
+
+void memory_free_block(void *block)
+{
+    give_back(block, MEMORY_BLOCK);
 }
 
 void *memory_resize(size_t *held, void *piece, size_t size, size_t new_size)

@@ -13,8 +13,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define MEMORY_BLOCK 65536
+
 /* Zeroed, at the beginning of a cache line. NULL: out of memory. */
 void *memory_new(size_t *held, size_t size);
+
+/* MEMORY_BLOCK bytes, zeroed, at an address that is a multiple of that, which the caller counts. NULL: out of memory.
+ */
+void *memory_new_block(void);
+void memory_free_block(void *block);
 
 /* Keeps the contents up to the smaller size; the rest is undefined, and so is the alignment beyond malloc's. A NULL
  * piece of size 0 makes a new one. NULL: out of memory, the piece is as it was. */

@@ -313,6 +313,22 @@ class GivenBack(ServerTest):
             self.assertGreater(during - before, 24 * self.COUNT >> 10)
             wait_until(lambda: self.server.rss_kib() - before < self.LEFT, f"{during} KiB to go back to {before}")
 
+    def test_37_memory_of_one_of_two_large_clients_is_given_back(self):
+        """What they hold was taken in turns, so that it stands side by side wherever both take it from."""
+        watch = self.watcher()
+        self.come_and_go(watch, 1000)
+        before = self.server.rss_kib()
+        both = [app(self.server.path) for _ in range(2)]
+        for each in both:
+            tell(each, f"fill {self.COUNT // 2}")
+        wait_until(lambda: watch.figures()["buffers"] == self.COUNT // 2 * 2, "all to be told")
+        during = self.server.rss_kib() - before
+        leave(both[0])
+        limit = before + during // 2 + self.LEFT
+        wait_until(lambda: self.server.rss_kib() < limit, f"{during} KiB over {before} to become half of them")
+        leave(both[1])
+        wait_until(lambda: self.server.rss_kib() - before < self.LEFT, f"{during} KiB to go back to {before}")
+
 
 if __name__ == "__main__":
     unittest.main()
