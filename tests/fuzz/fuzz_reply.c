@@ -23,6 +23,9 @@
 #define CHOICES 4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+void fuzz_check_corpus(size_t inputs);
+
+static size_t complete; /* samples that a server gave, ever */
 
 static const char host_files[] = "=proc/stat\nbtime 1700000000\n"
                                  "=proc/uptime\n86400.25 1.5\n"
@@ -95,6 +98,7 @@ static void take_sample(struct tt_alloc_connection *connection, int error, const
     CHECK(snapshot_take(connection, "/run/a-server", error, options->root, parts, &snapshot) == 0);
     CHECK(details_ask(connection, options, &snapshot) == 0);
     CHECK(snapshot_select(&snapshot, &options->filter) == 0);
+    complete += snapshot.error == 0;
     CHECK(snapshot.error <= 0 && (snapshot.error == 0 || snapshot.details.top.answer == NULL));
     if (is_shown)
         show_sample(&snapshot, options);
@@ -148,4 +152,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tt_alloc_disconnect(connection);
     users_clear();
     return 0;
+}
+
+void fuzz_check_corpus(size_t inputs)
+{
+    CHECK(complete > inputs / 2);
 }
