@@ -11,6 +11,7 @@
 #include "smi/text/format.h"
 
 #include <errno.h>
+#include <string.h>
 
 static json_t *generator(void)
 {
@@ -101,11 +102,26 @@ json_t *json_document(const struct snapshot *snapshot, const struct filter *filt
     return document;
 }
 
+/* jansson leaves this one as it is, which JSON allows. It can only stand in a string. */
+static int put_without_delete(const char *text, size_t size, void *out)
+{
+    for (const char *end = text + size; text < end;) {
+        const char *found = memchr(text, 0x7f, (size_t)(end - text));
+        const char *until = found ? found : end;
+
+        fwrite(text, 1, (size_t)(until - text), out);
+        if (found)
+            fputs("\\u007f", out);
+        text = found ? found + 1 : end;
+    }
+    return ferror(out) ? -1 : 0;
+}
+
 /* Readings have three decimals, six at most; more would show how doubles are made. */
 int json_write(FILE *out, json_t *document, bool indented)
 {
     size_t flags = JSON_REAL_PRECISION(12) | JSON_ENSURE_ASCII | (indented ? JSON_INDENT(2) : JSON_COMPACT);
-    int r = document ? json_dumpf(document, out, flags) : -1;
+    int r = document ? json_dump_callback(document, put_without_delete, out, flags) : -1;
 
     json_decref(document);
     if (r < 0)

@@ -166,6 +166,20 @@ static void test_hostile_name(void **state)
     json_decref(document);
 }
 
+static void test_nothing_but_printable_ascii(void **state)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    (void)state;
+    assert_non_null(out);
+    assert_int_equal(json_write(out, json_pack("{s:s}", "\x7fkey", "a\x7f\x1b\u202ez\x7f"), false), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "{\"\\u007fkey\":\"a\\u007f\\u001B\\u202Ez\\u007f\"}\n");
+    free(text);
+}
+
 static void test_leaks_and_ended(void **state)
 {
     json_t *leaks = read_back(&everything, VIEW_LEAKS), *exited = read_back(&everything, VIEW_EXITED);
@@ -539,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_unknown_is_null_and_empty_is_zero),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_hostile_name),
+        cmocka_unit_test(test_nothing_but_printable_ascii),
         cmocka_unit_test(test_leaks_and_ended),
         cmocka_unit_test(test_filter_by_region),
         cmocka_unit_test(test_no_server),
