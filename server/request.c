@@ -165,7 +165,7 @@ static enum verdict send_welcome(struct session *session)
         .process_id = getpid(),
         .features = session->features,
         .flags = session->is_authorised ? TT_ALLOC_WELCOME_AUTHORISED : 0,
-        .start_time = clock_wall() - (clock_now() - server->started),
+        .start_time = server->start_time,
         .uptime = clock_now() - server->started,
         .name = "tt-allocation-server " TT_ALLOC_VERSION,
     };

@@ -137,7 +137,8 @@ int server_init(struct server *server, const struct server_options *options)
     size_t descriptors = raise_fd_limit();
     int error;
 
-    *server = (struct server){.started = clock_now(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
+    *server = (struct server){
+        .started = clock_now(), .start_time = clock_wall(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
     list_init(&server->sessions);
     tune_malloc();
     reserve_init();

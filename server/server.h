@@ -35,7 +35,8 @@ struct server {
     struct listeners listeners;
     struct socket_watch socket_watch;
     struct list sessions;
-    uint64_t started; /* monotonic */
+    uint64_t started;    /* monotonic */
+    uint64_t start_time; /* the same by the host's clock, for people */
     struct uid_view uid_view;
     gid_t group; /* of SERVER_GROUP; (gid_t)-1 if there is none */
     struct places places;

@@ -397,6 +397,7 @@ class OwnMessages(ServerTest):
         self.assertEqual(welcome["process_id"], self.server.process.pid)
         self.assertAlmostEqual((welcome["start_time"] + welcome["uptime"]) / 1e9, time.time(), delta=5)
         self.assertRegex(welcome["name"], r"^tt-allocation-server \d")
+        self.assertEqual(self.connect().hello()["start_time"], welcome["start_time"])
 
     def test_welcome_to_another_version(self):
         client = self.connect()
