@@ -305,6 +305,8 @@ class _Client:
         self._has_reported = False
         self._features = 0  # of the server at the other end
         self._socket = None
+        self._partial = b""  # of a frame that is still coming
+        self._late = 0  # answers that nobody waits for any more
         self._ending = None  # the last socket, until the server has closed it too
         self._retry_at = 0.0
         self._pause = _RETRY_FIRST
@@ -351,6 +353,8 @@ class _Client:
     def _send_report(self, frame):
         if self._socket is not None:
             try:
+                with contextlib.suppress(BlockingIOError):
+                    self._skip_late(socket.MSG_DONTWAIT)
                 self._send(frame)
                 return
             except ConnectionError:
@@ -434,6 +438,7 @@ class _Client:
         path = socket_path()
         self._await_ending(patience)
         self._socket = _open_socket(path)
+        self._partial, self._late = b"", 0
         try:
             _set_timeout(self._socket, socket.SO_RCVTIMEO, patience)
             self._send(self._hello())
@@ -549,9 +554,10 @@ class _Client:
             raise TTAllocError("the server cannot forget leaks, it is an older one: install this version's and restart it")
         try:
             self._send(request)
+            self._skip_late()
             return read_answer(self._read_frame)
         except BlockingIOError:
-            self._disconnect()
+            self._late += 1  # to hang up would look as if what is live had been left behind
             raise NoServerError(
                 f"the server at {socket_path()} has not answered for {_ANSWER_PATIENCE} s; is it stopped?"
             ) from None
@@ -559,14 +565,18 @@ class _Client:
             self._disconnect()  # what is left of this answer must not be taken for the next one
             raise
 
-    def _read_frame(self):
-        frame = b""
-        while len(frame) < _FRAME:
-            piece = self._socket.recv(_FRAME - len(frame), socket.MSG_WAITALL)
+    def _read_frame(self, flags=socket.MSG_WAITALL):
+        while len(self._partial) < _FRAME:
+            piece = self._socket.recv(_FRAME - len(self._partial), flags)
             if not piece:
                 raise ConnectionResetError(errno.ECONNRESET, "it closed the connection")
-            frame += piece
+            self._partial += piece
+        frame, self._partial = self._partial, b""
         return frame
+
+    def _skip_late(self, flags=socket.MSG_WAITALL):
+        while self._late:
+            self._late -= self._read_frame(flags)[0] in (_END, _RESPONSE, _INFO_RESPONSE)
 
 
 def _parse_pci_address(text):

@@ -321,6 +321,24 @@ class WithoutServer(ClientTest):
         self.assertEqual(a.error_of("t.devices()")[0], "NoServerError")
 
 
+    def test_questions_to_a_stopped_server(self):
+        """Nobody waits for the answers any more, but the connection stays, and so does what was reported on it."""
+        a = self.application()
+        a.do("t._ANSWER_PATIENCE = 1", "t.report_allocation(0, 70, t.DRAM, 1)")
+        self.assertEqual(a.ask("t.memory_allocated()"), 70)
+        before = self.watch.figures()["sessions_accepted"]
+        os.kill(self.server.process.pid, signal.SIGSTOP)
+        for question in "t.devices()", "t.memory_allocated()":
+            self.assertRegex(a.error_of(question)[1], "has not answered for 1 s; is it stopped")
+        a.do("t.report_allocation(0, 7, t.DRAM, 2)")
+        os.kill(self.server.process.pid, signal.SIGCONT)
+        self.assertEqual(a.ask("t.memory_allocated()"), 77)
+        self.assertEqual([device["device"] for device in a.ask("t.devices()")], [0])
+        self.assertEqual(self.held(a.pid), {(0, DRAM, 1): (70, 1), (0, DRAM, 2): (7, 1)})
+        self.assertEqual(self.watch.figures()["sessions_accepted"], before)
+        self.assertEqual(self.server.count_lines("closed its connection"), 0, self.server.log())
+
+
 class Forks(ClientTest):
     def check_apart(self, fork):
         """The child has nothing and its own connection; the parent keeps what it has."""
