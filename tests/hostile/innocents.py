@@ -2,6 +2,7 @@
 """Two processes of another uid that do, beside an attack, what everybody does: one reports, one asks."""
 
 import ast
+import contextlib
 import os
 import pathlib
 import re
@@ -84,8 +85,14 @@ took, wrong = [], []
 say()
 while True:
     if select.select([sys.stdin], [], [], 0.005)[0]:
-        if not sys.stdin.readline():
+        word = sys.stdin.readline()
+        if not word:
             break
+        if word == "pause\\n":
+            say()
+            wait()
+            say()
+            continue
         say(repr((len(took), max(took, default=0), wrong[:3])))
         took, wrong = [], []
     found = timed(held)
@@ -103,3 +110,12 @@ while True:
         """(questions, the longest that an answer took, wrong ones) since the last time."""
         self.tell()
         return ast.literal_eval(self.hear())
+
+    @contextlib.contextmanager
+    def is_silent(self):
+        """A block in which it asks nothing: a question makes the server look into all rings."""
+        self.tell("pause")
+        self.hear()
+        yield
+        self.tell()
+        self.hear()

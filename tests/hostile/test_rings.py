@@ -85,13 +85,18 @@ class Rings(HostileTest):
             self.assertEqual(self.watch.totals(5)[0], 0)
 
     def test_17_killed_while_it_wrote_a_record(self):
-        """Half a record is in the slot, and the tail is before it: it is not applied. All before it are, though nobody
-        was told of them, and only then comes the report of the death."""
-        with self.attack(RingPuppet, logs=LEFT_3) as attacker:
-            attacker.do("r.is_quiet = True", THREE)
-            attacker.do("r.write(r.tail, raw.record(raw.ALLOC, 9, 9, position=r.tail)[:16] + bytes(16))")
-            attacker.kill()
-            self.wait_for_end_of(attacker.pid, self.watch)
+        """A half of a record is in the slot, or the other half, or all of it, and the tail is before it: it is not
+        applied. All before it are, though nobody makes the server look, and only then comes the report of the death."""
+        with self.attack(RingPuppet, logs=LEFT_3) as first:
+            for number, written in enumerate(("whole[:16] + bytes(16)", "bytes(16) + whole[16:]", "whole")):
+                attacker = self.attacker(RingPuppet) if number else first
+                with self.asker.is_silent():
+                    attacker.do("r.is_quiet = True", THREE)
+                    attacker.do("whole = raw.record(raw.ALLOC, 9, 9, position=r.tail)", f"r.write(r.tail, {written})")
+                    attacker.kill()
+                    self.server.wait_for_line(LEFT_3.format(pid=attacker.pid, uid=ATTACKER))
+                ended = self.wait_for_end_of(attacker.pid, self.watch)
+                self.assertEqual((ended["buffers"], ended["lost"]), (3, 0))
 
     def test_18_a_child_that_holds_socket_and_ring_of_the_dead(self):
         """The death is seen at once, by the process and not by the socket. What the child writes afterwards into what

@@ -281,9 +281,9 @@ class Child:
         line, _, self._heard = self._heard.partition(b"\n")
         return line.decode()
 
-    def tell(self):
+    def tell(self, word=""):
         """Lets it go on behind wait()."""
-        self.process.stdin.write("\n")
+        self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
 
     def end(self):
