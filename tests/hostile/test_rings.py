@@ -119,6 +119,8 @@ class Rings(HostileTest):
             self.repeat(lambda: app.do("churn 2000"))
             self.wait_for_buffers(child, 3)
             self.wait_for_buffers(app.pid, 7)
+            self.assertEqual([self.entry(pid)["sessions"] for pid in (app.pid, child)], [1, 1])
+            wait_until(lambda: self.watch.figures()["rings"] == 3, "a ring each, and the bystander's")
             self.assertEqual(app.do("lost"), 0)
             os.kill(child, signal.SIGKILL)
             self.wait_for_end_of(child, self.watch)

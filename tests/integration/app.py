@@ -2,7 +2,9 @@
 """The process of helpers/app.c, which uses libtt-alloc as an application does, and is told what to do."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 
 from harness import BIN, PATIENCE, client_environment
@@ -22,6 +24,7 @@ class App:
             stderr=subprocess.PIPE,
             text=True,
             env={**client_environment(path), **environment},
+            start_new_session=True,  # so that its child can be ended with it
         )
         self.pid = self.process.pid
 
@@ -47,8 +50,8 @@ class App:
         return self.process.stderr.read()
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
