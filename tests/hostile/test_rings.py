@@ -127,14 +127,21 @@ class Rings(HostileTest):
             self.wait_for_buffers(app.pid, 7)
 
     def test_21_threads_that_come_and_go(self):
-        """A ring belongs to the process: a hundred threads after another need no second, and what the last of them
-        reported is there when it is gone."""
+        """Ring and connection belong to the process: a thousand threads, fifteen at a time, need no second, and what
+        each of them reported is there when it is gone."""
         with self.attack(PATIENT) as app:
-            for _ in range(8):
-                app.do("threads 16 100")
-                self.assertLessEqual(self.watch.figures()["rings"], 3)  # the bystander's, ours, and one that follows it
-            held = self.watch.totals(16)[0]
-            self.assertEqual(held, 100 * 4096)
+            app.do("fill 1")
+            self.wait_for_buffers(app.pid, 1)
+            before = self.watch.figures()
+            with self.asker.is_silent():
+                for _ in range(67):
+                    app.do("threads 15 4")
+            after, entry = self.watch.figures(), self.entry(app.pid)
+            self.assertLessEqual(after["rings"], 3)  # the bystander's, ours, and one that follows it
+            self.assertEqual([after[name] - before[name] for name in ("resyncs", "sessions_accepted")], [0, 0])
+            told = [entry["usage"][device, 0, raw.DRAM] for device in range(1, 16)]
+            told = [(used["bytes"], used["allocations"], used["frees"]) for used in told]
+            self.assertEqual(told, [(100 * 4096, 67 * 102, 67 * 2)] * 15)
             self.assertEqual(app.do("lost"), 0)
 
     def test_22_stopped_with_a_ring_half_full(self):
