@@ -224,6 +224,7 @@ static int listen_on_passed(struct listeners *listeners, struct server *server, 
         return -ENOMEM;
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
+    socket_file_refuse_descriptors(fd);
     listener_start(listener, fd);
     listener->passed = true;
     note_path(listener, address.sun_path);

@@ -22,6 +22,10 @@
 
 #define BACKLOG 4096
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 static int fail(const char *path, int error, const char *what)
 {
     log_line(LOG_ERR, "Cannot listen on %s: %s", path, what ? what : strerror(-error));
@@ -159,6 +163,13 @@ static int bind_open(int fd, const struct sockaddr_un *address)
     return result < 0 ? -error : 0;
 }
 
+void socket_file_refuse_descriptors(int fd)
+{
+    const int no = 0;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
+}
+
 static int bind_and_listen(const struct sockaddr_un *address, struct socket_file *file)
 {
     struct stat status;
@@ -167,6 +178,7 @@ static int bind_and_listen(const struct sockaddr_un *address, struct socket_file
 
     if (fd < 0)
         return fail(address->sun_path, -errno, NULL);
+    socket_file_refuse_descriptors(fd);
     error = bind_open(fd, address);
     if (error == 0 && (listen(fd, BACKLOG) < 0 || lstat(address->sun_path, &status) < 0))
         error = -errno;

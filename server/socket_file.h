@@ -28,6 +28,13 @@ int socket_file_make(const char *path, struct socket_file *ret);
  */
 int socket_file_make_again(const char *path, struct socket_file *file, int *ret_former_fd);
 
+/*
+ * Has the kernel refuse whoever attaches descriptors to what he sends through a connection to this socket. Nobody here
+ * wants any, and the last to let go of one waits for it: for a TCP socket that lingers, as long as its sender wished.
+ * Kernels before 6.16 cannot, and there the descriptors are closed unseen.
+ */
+void socket_file_refuse_descriptors(int fd);
+
 /* Notes which socket stands at the path, for one that somebody else made: fd and lock_fd are untouched. */
 int socket_file_find(const char *path, struct socket_file *file);
 /* Whether it is still that one; without a name of its own, as the source of a bind mount may be, it is not. */

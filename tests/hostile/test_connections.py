@@ -15,6 +15,7 @@ import signal
 import time
 import unittest
 
+from descriptors import CAN_REFUSE, PREFIX_OF_OLDER
 from oracle import ATTACKER, HostileTest
 
 import raw
@@ -50,6 +51,28 @@ c.fence()
 {deed}
 say()
 wait()
+"""
+LINGER = """
+import contextlib, struct
+sink = raw.socket.create_server(("127.0.0.1", 0))
+lazy = raw.socket.socket()
+lazy.connect(sink.getsockname())
+lazy.setblocking(False)
+with contextlib.suppress(BlockingIOError):
+    while True:
+        lazy.send(bytes(65536))
+lazy.setsockopt(raw.socket.SOL_SOCKET, raw.socket.SO_LINGER, struct.pack("ii", 1, 2))
+is_refused = False
+with raw.Raw(path) as other:
+    other.hello()
+    other.send_bytes(raw.own(raw.LIST_FIGURES) * 50)
+    try:
+        raw.socket.send_fds(other.socket, [raw.own(raw.LIST_FIGURES)], [lazy.fileno()])
+    except PermissionError:
+        is_refused = True
+    lazy.close()
+    for _ in range(50):
+        other.read_answer()
 """
 WAYS_TO_END = {
     "half-closed": "c.socket.shutdown(raw.socket.SHUT_WR)",
@@ -121,45 +144,14 @@ class Connections(HostileTest):
                 self.wait_for_end_of(attacker.pid, self.watch)
                 self.assertLess(self.share_of_a_processor(), 0.5)
 
-    def test_15_descriptors_in_the_mail(self):
-        """One, as many as a message can have, the sender's own socket, one that listens: all are closed at once, and
-        the server has no more than before. A client whose socket is in its own mail is dead when its process is."""
-        logs = r"^Process {pid} \(.*, uid {uid}\) exited but left 1 buffer allocated: 4.0 KiB dram$"
-        with self.attack(logs=logs) as attacker:
-            attacker.run(
-                """
-                c.alloc(0x1000, 4096)
-                nothing = os.open("/dev/null", os.O_RDONLY)
-                listener = raw.socket.socket(raw.socket.AF_UNIX, raw.socket.SOCK_STREAM)
-                listener.bind("")
-                listener.listen()
-                own = c.socket.fileno()
-                def mail(*descriptors):
-                    raw.socket.send_fds(c.socket, [raw.message(raw.QUERY)], descriptors)
-                    c.read()
-                """
-            )
-            before = self.server.fd_count()
-            for mail in ("nothing", "*[nothing] * 253", "*[own] * 253", "own", "listener.fileno()"):
-                self.repeat(lambda: attacker.do(f"mail({mail})"))
-                self.assertEqual(self.server.fd_count(), before, mail)
-            attacker.kill()
-            self.server.wait_for_line(logs.format(pid=attacker.pid, uid=ATTACKER))
-
-    def test_own_sockets_in_flight_between_the_dead(self):
-        """Sockets that are only in each other's mail, which the server had no time to read, end with their process."""
+    @unittest.skipUnless(CAN_REFUSE, "Linux before 6.16 cannot refuse descriptors")
+    def test_15_descriptors_that_linger(self):
+        """Whoever lets go of a TCP socket last waits for it as long as its owner wished. So that this is not the
+        server, nobody can send it one: here it would find it behind answers, and be the last that has it."""
         with self.attack() as attacker:
-            attacker.run(
-                """
-                for _ in range(50):
-                    each, other = raw.Raw(path), raw.Raw(path)
-                    both = [each.socket.fileno(), other.socket.fileno()]
-                    for one in (each, other):
-                        raw.socket.send_fds(one.socket, [raw.message(raw.ALLOC, size=1, buffer_id=1)[:100]], both)
-                """
-            )
-            attacker.kill()
-            wait_until(lambda: self.watch.figures()["processes"] == 1, "the attacker's end")
+            attacker.run(LINGER)
+            self.stay()
+            self.assertTrue(attacker.ask("is_refused"))
 
     def test_16_answers_to_nobody(self):
         """Peers that ask and are gone before the answer, or take nothing any more: no signal, no line, no rest."""
@@ -224,6 +216,52 @@ class Connections(HostileTest):
             )
             self.repeat(lambda: attacker.do("turn(0)"))
             self.assertEqual(self.watch.totals(5)[0], 0)
+
+
+class OlderKernel(HostileTest):
+    """One that cannot refuse descriptors."""
+
+    PREFIX = PREFIX_OF_OLDER
+
+    def test_15_descriptors_in_the_mail(self):
+        """One, as many as a message can have, the sender's own socket, one that listens: all are closed at once, and
+        the server has no more than before. A client whose socket is in its own mail is dead when its process is."""
+        logs = r"^Process {pid} \(.*, uid {uid}\) exited but left 1 buffer allocated: 4.0 KiB dram$"
+        with self.attack(logs=logs) as attacker:
+            attacker.run(
+                """
+                c.alloc(0x1000, 4096)
+                nothing = os.open("/dev/null", os.O_RDONLY)
+                listener = raw.socket.socket(raw.socket.AF_UNIX, raw.socket.SOCK_STREAM)
+                listener.bind("")
+                listener.listen()
+                own = c.socket.fileno()
+                def mail(*descriptors):
+                    raw.socket.send_fds(c.socket, [raw.message(raw.QUERY)], descriptors)
+                    c.read()
+                """
+            )
+            before = self.server.fd_count()
+            for mail in ("nothing", "*[nothing] * 253", "*[own] * 253", "own", "listener.fileno()"):
+                self.repeat(lambda: attacker.do(f"mail({mail})"))
+                self.assertEqual(self.server.fd_count(), before, mail)
+            attacker.kill()
+            self.server.wait_for_line(logs.format(pid=attacker.pid, uid=ATTACKER))
+
+    def test_own_sockets_in_flight_between_the_dead(self):
+        """Sockets that are only in each other's mail, which the server had no time to read, end with their process."""
+        with self.attack() as attacker:
+            attacker.run(
+                """
+                for _ in range(50):
+                    each, other = raw.Raw(path), raw.Raw(path)
+                    both = [each.socket.fileno(), other.socket.fileno()]
+                    for one in (each, other):
+                        raw.socket.send_fds(one.socket, [raw.message(raw.ALLOC, size=1, buffer_id=1)[:100]], both)
+                """
+            )
+            attacker.kill()
+            wait_until(lambda: self.watch.figures()["processes"] == 1, "the attacker's end")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ BY_HAND = ["bind", "flock", "listen", "umask", "unlink"]
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
-KILL_PROCESS, ALLOW = 0x80000000, 0x7FFF0000
+KILL_PROCESS, ALLOW, FAIL = 0x80000000, 0x7FFF0000, 0x00050000
 LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 NUMBER, ARCHITECTURE = 0, 4  # where they stand in struct seccomp_data
 
@@ -64,7 +64,22 @@ def program(names):
 def prefix(without=()):
     """What to put in front of a command."""
     names = [name for name in listed() + BY_HAND + ["execve"] if name not in without]
-    return [sys.executable, "-E", "-S", __file__, program(names).hex()]
+    return _prefix(program(names))
+
+
+def _prefix(text):
+    return [sys.executable, "-E", "-S", __file__, text.hex()]
+
+
+def prefix_failing(name, error):
+    """What to put in front of a command that is to find a kernel in which a call fails. It makes all others."""
+    steps = (
+        (LOAD_WORD, 0, 0, NUMBER),
+        (JUMP_IF_EQUAL, 0, 1, numbers()[name]),
+        (RETURN, 0, 0, FAIL | error),
+        (RETURN, 0, 0, ALLOW),
+    )
+    return _prefix(b"".join(struct.pack("=HBBI", *step) for step in steps))
 
 
 def confine(text):
