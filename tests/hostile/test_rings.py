@@ -257,7 +257,7 @@ class Stopped(HostileTest):
                 lost = app.do("lost")
             finally:
                 os.kill(self.server.process.pid, signal.SIGCONT)
-            self.assertLess(took["longest_ns"], 2e9)
+            self.assertLess(took["total_ns"], 1e9)  # of which the one that waits has a millisecond
             self.assertGreater(lost, 100_000)
             wait_until(lambda: self.entry(app.pid)["lost"] == lost, "the server to know how many were lost")
             self.wait_for_buffers(app.pid, 100)
