@@ -219,12 +219,12 @@ static bool begin_leak_report(struct reporter *reporter, const struct remains *r
     struct report_subject subject = leak_subject(remains);
     uint64_t buffers = ledger_count(remains->ledger);
     unsigned lines = 2 + (unsigned)(buffers < reporter->lines ? buffers : reporter->lines);
-    bool is_first_refusal;
+    uint64_t now = clock_now();
 
     if (buffers == 0)
         return false;
-    if (!user_may_log(remains->user, lines, clock_now(), &is_first_refusal)) {
-        if (is_first_refusal)
+    if (!user_may_log(remains->user, lines, now)) {
+        if (user_is_worth_telling(remains->user, LIMIT_LOG_LINES, now))
             log_line(LOG_WARNING, "uid %u leaves buffers faster than they can be logged; see them with: tt-smi exited",
                      (unsigned)remains->user->uid);
         return false;

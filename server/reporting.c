@@ -85,12 +85,11 @@ void reporting_tell_refusal(struct session *session, int error)
 {
     unsigned bit;
     const char *why = why_refused(error, &bit);
-    bool is_first_refusal;
 
     if (session->process->refusals_told & bit)
         return;
     session->process->refusals_told |= bit;
-    if (user_may_log(session->user, 1, clock_now(), &is_first_refusal))
+    if (user_may_log(session->user, 1, clock_now()))
         log_line(LOG_WARNING, "Refused a report of process %d (uid %u): %s; more of this kind are only counted",
                  (int)session->peer.pid, (unsigned)session->peer.uid, why);
 }

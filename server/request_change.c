@@ -102,9 +102,8 @@ enum verdict request_reset_peaks(struct session *session, const struct tt_alloc_
 static void log_forgotten(struct session *session, const struct tt_alloc_list_request *request, uint64_t leaks)
 {
     char whose[64] = "";
-    bool is_first_refusal;
 
-    if (!user_may_log(session->user, 1, session->now, &is_first_refusal))
+    if (!user_may_log(session->user, 1, session->now))
         return;
     if (request->process_id)
         snprintf(whose, sizeof(whose), " of process %d", (int)request->process_id);

@@ -238,7 +238,7 @@ static void on_impatience(struct ev_loop *loop, ev_timer *timer, int events)
     (void)loop;
     (void)events;
     session->server->registry.figures.stalled_peers++;
-    if (user_is_worth_telling(session->user, LIMIT_ANSWER_BYTES, clock_now()))
+    if (user_is_worth_telling(session->user, TOLD_STALL, clock_now()))
         log_line(LOG_WARNING,
                  "Dropped process %d (uid %u): it asked and did not read the answer for %.0f s; more are only "
                  "counted",

@@ -116,10 +116,9 @@ void session_drained(struct session *session)
 void session_cut_off(struct session *session)
 {
     bool exited = has_exited(session);
-    bool is_first_refusal;
 
     session->server->registry.figures.cut_off++;
-    if (user_may_log(session->user, 1, clock_now(), &is_first_refusal))
+    if (user_may_log(session->user, 1, clock_now()))
         log_line(LOG_WARNING, "Cut off process %d (uid %u): there is in its ring what no client writes",
                  (int)session->peer.pid, (unsigned)session->peer.uid);
     session_close(session, exited);

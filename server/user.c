@@ -124,31 +124,31 @@ static void refill_log(struct user *user, uint64_t now)
     user->log_refilled = now;
 }
 
-bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first)
+bool user_may_log(struct user *user, unsigned lines, uint64_t now)
 {
     double full = (double)most(user, LIMIT_LOG_LINES);
     double cost = lines < full ? lines : full; /* else the longest reports could never be written */
 
     refill_log(user, now);
-    *ret_first = false;
     if (full > 0 && user->log_tokens >= cost) {
         user->log_tokens -= cost;
-        user->log_suppressed = 0;
         return true;
     }
     user_refused(user, LIMIT_LOG_LINES);
-    *ret_first = full > 0 && user->log_suppressed == 0;
-    user->log_suppressed += lines;
     return false;
+}
+
+/* That there are no lines left is told although there are none, unless nothing may be told at all. */
+static bool may_tell(struct user *user, unsigned what, uint64_t now)
+{
+    return what == LIMIT_LOG_LINES ? most(user, LIMIT_LOG_LINES) > 0 : user_may_log(user, 1, now);
 }
 
 bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now)
 {
-    bool is_first_refusal;
-
     if (user->told[what] && now - user->told[what] < SILENCE)
         return false;
-    if (!user_may_log(user, 1, now, &is_first_refusal))
+    if (!may_tell(user, what, now))
         return false;
     user->told[what] = now;
     return true;

@@ -23,10 +23,12 @@
 /* Device rows that one uid may bring into being. */
 #define USER_DEVICES_MAX 1024
 
-/* What is told of a uid once in a while: its limits, that it may not ask for dumps, and that it sends nonsense. */
+/* What is told of a uid once in a while: its limits, that it may not ask for dumps, that it sends nonsense, and that it
+ * does not read what it asked for. */
 enum {
     TOLD_DUMP = LIMITS,
     TOLD_FAULT,
+    TOLD_STALL,
     TOLD,
 };
 
@@ -54,7 +56,6 @@ struct user {
 
     double log_tokens;
     uint64_t log_refilled;
-    uint64_t log_suppressed;
     uint64_t told[TOLD]; /* when the log last said that a limit was in the way; 0: never */
 };
 
@@ -95,11 +96,9 @@ bool user_is(const struct user *user, const struct user *other);
 
 /* Whether to say in the log that a limit (or another TOLD_) is in the way of this uid: once a minute, because who is
  * told of one knows what to look for, each new connection of the uid could bring it about again, and all are counted.
+ * It takes one of the uid's lines; that these are used up (LIMIT_LOG_LINES) takes none.
  */
 bool user_is_worth_telling(struct user *user, unsigned what, uint64_t now);
 
-/*
- * Whether the server may write `lines` more log lines about this uid now. Refills over time. The first refusal is worth
- * a line of its own: *ret_first says that this was it.
- */
-bool user_may_log(struct user *user, unsigned lines, uint64_t now, bool *ret_first);
+/* Whether the server may write `lines` more log lines about this uid now. Refills over time. */
+bool user_may_log(struct user *user, unsigned lines, uint64_t now);

@@ -531,6 +531,9 @@ wait()
         self.assertEqual(innocent.totals(0)[0], 4096 + 1)
         wait_until(lambda: innocent.figures()["sessions"] <= 3, "the deaf ones to be dropped")
         self.assertEqual(innocent.totals(0)[0], 4096 + 1)
+        for why in ("its user leaves more unread than", "it asked and did not read the answer"):
+            self.server.wait_for_line(rf"Dropped process {deaf.pid} \(uid 12345\): {why}")
+            self.assertEqual(self.server.count_lines(why), 1)
         deaf.end()
 
     def test_a_peer_that_does_not_read_is_dropped(self):

@@ -110,7 +110,6 @@ static void test_what_was_in_the_way(void **state)
 {
     struct users users;
     struct user *alice, *bob;
-    bool is_first;
 
     (void)state;
     users_init(&users);
@@ -124,8 +123,8 @@ static void test_what_was_in_the_way(void **state)
     assert_true(users.refused[LIMIT_BUFFERS] == 2 && users.refused_last[LIMIT_BUFFERS] == ALICE + 1);
     assert_true(users.refused[LIMIT_SESSIONS] == 1 && users.refused_last[LIMIT_SESSIONS] == ALICE);
 
-    assert_false(user_may_log(alice, 1, 1, &is_first)); /* not even that there are none */
-    assert_false(is_first);
+    assert_false(user_may_log(alice, 1, 1));
+    assert_false(user_is_worth_telling(alice, LIMIT_LOG_LINES, 1)); /* not even that there are none */
     assert_true(users.refused[LIMIT_LOG_LINES] == 1);
     users_done(&users);
 }
@@ -149,6 +148,27 @@ static void test_what_is_told(void **state)
     alice->log_tokens = 0;
     assert_false(user_is_worth_telling(alice, LIMIT_RING_BYTES, now + minute)); /* who has used up his lines */
     assert_true(user_is_worth_telling(alice, LIMIT_RING_BYTES, now + 2 * minute));
+    users_done(&users);
+}
+
+/* That somebody has used up his lines is told once a minute, too, however often some come back and are used up again.
+ */
+static void test_silence_is_told(void **state)
+{
+    const uint64_t second = UINT64_C(1000000000), begin = 300 * second;
+    struct users users;
+    struct user *alice;
+    unsigned told = 0;
+
+    (void)state;
+    users_init(&users);
+    alice = get(&users, ALICE);
+    alice->log_refilled = begin;
+    for (uint64_t now = begin; now < begin + 120 * second; now += second)
+        for (unsigned i = 0; i < 3000; i++)
+            told += !user_may_log(alice, 1, now) && user_is_worth_telling(alice, LIMIT_LOG_LINES, now);
+    assert_int_equal(told, 2);
+    assert_true(users.refused[LIMIT_LOG_LINES] > 100 * 2000);
     users_done(&users);
 }
 
@@ -324,17 +344,10 @@ static void test_where_the_server_may_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_values_of_limits),
-        FIXTURE(test_each_limit),
-        FIXTURE(test_what_was_in_the_way),
-        FIXTURE(test_what_is_told),
-        FIXTURE(test_a_greedy_uid),
-        FIXTURE(test_many_greedy_uids),
-        FIXTURE(test_a_greedy_root),
-        FIXTURE(test_few_descriptors),
-        FIXTURE(test_a_hidden_user),
-        FIXTURE(test_maps_of_uids),
-        FIXTURE(test_where_the_server_may_start),
+        FIXTURE(test_values_of_limits), FIXTURE(test_each_limit),      FIXTURE(test_what_was_in_the_way),
+        FIXTURE(test_what_is_told),     FIXTURE(test_silence_is_told), FIXTURE(test_a_greedy_uid),
+        FIXTURE(test_many_greedy_uids), FIXTURE(test_a_greedy_root),   FIXTURE(test_few_descriptors),
+        FIXTURE(test_a_hidden_user),    FIXTURE(test_maps_of_uids),    FIXTURE(test_where_the_server_may_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
