@@ -2,6 +2,7 @@
 """Cases 34, 35, 36 and 48: processes that are somebody else than they seem: in containers, under a number that was
 another's, with a uid that they did not have before. And those who are nobody special and ask for what is not theirs."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from oracle import ATTACKER, INNOCENT, LEFT_BEHIND, HostileTest
 
 import raw
 from harness import BIN, PATIENCE, Child, Puppet, ServerTest, wait_until
+from ring_test import RingPuppet
 
 REGION = 0
 NEWCOMER = 40003
@@ -85,21 +87,22 @@ class Containers(HostileTest):
             self.server.wait_for_line(rf"Refused a dump to process {attacker.inside} ")
 
 
-class WhoeverItWas(HostileTest):
-    IS_STOPPED = True  # a server that looks away for a moment has most to mix up
+class Cloner(Child):
+    """Makes a process with a number of our choice, which takes a uid, calls itself newcomer and reports one buffer."""
 
-    def test_35_a_number_that_returns(self):
-        """Its process dies, and the number is another's before the server looks."""
-        clone = f"""
+    MODULES = "ctypes, raw"
+    CODE = """
 import struct
 libc = ctypes.CDLL(None, use_errno=True)
-number = ctypes.c_int32(int(sys.stdin.readline()))
+wanted, uid = map(int, sys.stdin.readline().split())
+number = ctypes.c_int32(wanted)
 arguments = struct.pack("11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(number), 1, 0)
 child = libc.syscall(435, arguments, len(arguments))  # clone3
 if child < 0:
     raise OSError(ctypes.get_errno(), "clone3")
 if child == 0:
-    os.setresuid({NEWCOMER}, {NEWCOMER}, {NEWCOMER})
+    os.setresuid(uid, uid, uid)
+    libc.prctl(15, b"newcomer")  # PR_SET_NAME
     c = raw.Raw(path)
     c.hello(raw.REPORTER)
     c.alloc(0x1000, 9)
@@ -108,35 +111,86 @@ if child == 0:
 os.waitpid(child, 0) if child else signal.pause()
 """
 
-        class Cloner(Child):
-            MODULES = "ctypes, raw"
+    def __init__(self, path):
+        super().__init__(self.CODE, path)
 
-        cloner = Cloner(clone, self.server.path)
-        self.addCleanup(cloner.close)
-        with self.attack(besides=f"{LEFT_BEHIND}|uid {NEWCOMER}") as attacker:
-            attacker.do("c.alloc(0x1000, 4096)", "c.alloc(0x2000, 4096)")
-            os.kill(self.server.process.pid, signal.SIGSTOP)
-            before = self.count_sockets()
-            try:
-                attacker.kill()
-                cloner.process.stdin.write(f"{attacker.pid}\n")
-                cloner.process.stdin.flush()
-                wait_until(lambda: self.count_sockets() > before, "the newcomer to connect")
-            finally:
-                os.kill(self.server.process.pid, signal.SIGCONT)
-            self.assertEqual(int(cloner.hear()), attacker.pid)
-            ended = self.wait_for_end_of(attacker.pid, self.watch)
-            self.assertEqual((ended["uid"], ended["buffers"]), (ATTACKER, 2))
-            (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=attacker.pid)
-            self.assertEqual((process["uid"], process["buffers"]), (NEWCOMER, 1))
-            self.assertEqual(process["usage"][0, REGION, raw.DRAM]["bytes"], 9)
-            self.server.wait_for_line(rf"Process {attacker.pid} \(.*, uid {ATTACKER}\) exited but left 2 buffers")
-            self.stay()
-            cloner.close()
+    def clone(self, number, uid):
+        self.process.stdin.write(f"{number} {uid}\n")
+        self.process.stdin.flush()
+
+
+class WhoeverItWas(HostileTest):
+    """A process dies, and its number is another's before the server looks. Both report buffers of the same name."""
+
+    IS_STOPPED = True  # a server that looks away for a moment has most to mix up
+
+    def setUp(self):
+        super().setUp()
+        self.cloner = Cloner(self.server.path)
+        self.addCleanup(self.cloner.close)
+
+    @contextlib.contextmanager
+    def stopped_server(self):
+        os.kill(self.server.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.server.process.pid, signal.SIGCONT)
+
+    def replace(self, former, uid):
+        """The server is stopped."""
+        before = self.count_sockets()
+        former.kill()
+        self.cloner.clone(former.pid, uid)
+        wait_until(lambda: self.count_sockets() > before, "the newcomer to connect")
 
     def count_sockets(self):
         """The server's ends of connections, accepted or not: they have its path."""
         return pathlib.Path("/proc/net/unix").read_text().count(self.server.path)
+
+    def check_both(self, pid, uid, left):
+        """The number is the newcomer's, of this uid, and what its former owner left is told of as that one's."""
+        self.assertEqual(int(self.cloner.hear()), pid)
+        ended = self.wait_for_end_of(pid, self.watch)
+        self.assertEqual((ended["uid"], ended["buffers"]), (ATTACKER, left))
+        (process,) = self.watch.entries(raw.LIST_PROCESSES, process_id=pid)
+        self.assertEqual((process["uid"], process["buffers"], process["comm"]), (uid, 1, "newcomer"))
+        self.assertEqual(process["usage"][0, REGION, raw.DRAM]["bytes"], 9)
+        return ended
+
+    def test_35_a_number_that_returns(self):
+        with self.attack(besides=f"{LEFT_BEHIND}|uid {NEWCOMER}") as attacker:
+            attacker.do("c.alloc(0x1000, 4096)", "c.alloc(0x2000, 4096)")
+            with self.stopped_server():
+                self.replace(attacker, NEWCOMER)
+            self.check_both(attacker.pid, NEWCOMER, 2)
+            self.server.wait_for_line(rf"Process {attacker.pid} \(python3, uid {ATTACKER}\) exited but left 2 buffers")
+            self.stay()
+            self.cloner.close()
+
+    def test_35_while_the_former_one_is_taken_in(self):
+        """Both have the same user, and there is so much in the ring of the dead that it is known beside the living."""
+        with self.attack(RingPuppet) as attacker:
+            attacker.do("r = r.switch_to(c.ring(65536))", "r.is_quiet = True")
+            with self.stopped_server():
+                attacker.do("[r.alloc(0x1000 + n, 64) for n in range(50000)]")
+                self.replace(attacker, ATTACKER)
+            self.check_both(attacker.pid, ATTACKER, 50000)
+            self.stay()
+            self.cloner.close()
+
+    def test_35_before_it_was_seen_at_all(self):
+        """What is read of the number then is about the newcomer, and the dead stays unknown."""
+        code = "c = raw.Raw(path); c.alloc(0x1000, 4096); say(); wait()"
+        with self.attack():
+            with self.stopped_server():
+                former = self.attacker(Child, code)
+                former.hear()
+                self.replace(former, ATTACKER)
+            ended = self.check_both(former.pid, ATTACKER, 1)
+            self.assertEqual((ended["comm"], ended["command"]), ("?", ""))
+            self.stay()
+            self.cloner.close()
 
 
 class Users(HostileTest):
