@@ -6,8 +6,11 @@
  * does not tell who did.
  */
 
-#include "server/clock.h"
 #include "server/registry_private.h"
+
+#include <errno.h>
+
+#include "server/clock.h"
 
 #define PAUSE_MIN NSEC_PER_SEC
 #define PAUSE_MAX (32 * NSEC_PER_SEC)
@@ -34,22 +37,26 @@ static void put_off(struct process *process, uint64_t now)
 }
 
 /* What the process has said of a device before it was known which chip that is goes along, if nobody else said it. */
-static void locate(struct registry *registry, struct process *process, struct ledger_device *place,
-                   const struct node *node)
+static int locate(struct registry *registry, struct process *process, struct ledger_device *place,
+                  const struct node *node)
 {
     const struct device *old = place->userdata;
     struct tt_alloc_device_record told = old->facts;
     bool is_own = old->processes_ever == 1;
     struct device *device;
+    int error = registry_put_on_chip(registry, process, place, &node->facts, node, &device);
 
-    if (registry_put_on_chip(registry, process, place, &node->facts, node, &device) == 0 && is_own)
+    if (error == 0 && is_own)
         registry_learn(device, &told, process->user);
+    registry->figures.out_of_memory += error == -ENOMEM;
+    return error;
 }
 
-/* Places on rows that no chip is known for. Whether there were any. */
+/* Places on rows that no chip is known for. Whether another look may help: because the process had no node open yet, or
+ * because there was no row to be had. */
 static bool locate_places(struct registry *registry, struct process *process, const int32_t *held, size_t count)
 {
-    bool is_lacking = false;
+    bool may_help = false;
 
     for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
         struct ledger_device *place = ledger_device(process->ledger, i);
@@ -58,11 +65,10 @@ static bool locate_places(struct registry *registry, struct process *process, co
 
         if (!device || device->is_physical)
             continue;
-        is_lacking = true;
-        if (node)
-            locate(registry, process, place, node);
+        if (node ? locate(registry, process, place, node) < 0 : count == 0)
+            may_help = true;
     }
-    return is_lacking;
+    return may_help;
 }
 
 /* What is left has no node. It got its number when the rows of the others had not gone where they belong yet. */
@@ -81,7 +87,7 @@ void registry_locate(struct registry *registry, struct process *process, const i
 {
     list_remove(&process->unlocated_link);
     process->look_again = 0;
-    if (locate_places(registry, process, held, count) && count == 0) {
+    if (locate_places(registry, process, held, count)) {
         put_off(process, now);
         return;
     }
