@@ -74,11 +74,12 @@ static int add_chunk(struct slab *slab)
     uint32_t capacity = slab->count == 0 ? FIRST_CAPACITY : SLAB_CHUNK;
     uint32_t number = vacant_number(slab);
     struct record *records;
-    int r;
+    int r = 0;
 
     if (number == SLAB_CHUNKS_MAX)
         return -ENOSPC;
-    r = make_room(slab);
+    if (number == slab->count)
+        r = make_room(slab);
     if (r < 0)
         return r;
     records = memory_new(&slab->memory, records_size(capacity));

@@ -665,6 +665,26 @@ static void test_chunks_are_given_back(void **state)
     assert_in_range(SIZE_MAX - steps, 1, CHUNKS);
 }
 
+/* The first chunk alone begins small and grows. Given back and made again, it is as large as the others at once. */
+static void test_first_chunk_is_made_again(void **state)
+{
+    enum { CHUNK = 4096 };
+    struct ledger_buffer buffer;
+    uint64_t cursor = 0, found = 0;
+    size_t memory;
+
+    fill(*state, 0, 2 * CHUNK);
+    memory = ledger_memory(*state);
+    empty(*state, CHUNK, CHUNK);
+    empty(*state, 0, CHUNK);
+    assert_true(ledger_memory(*state) < memory);
+    fill(*state, 0, 2 * CHUNK);
+    assert_int_equal(ledger_memory(*state), memory);
+    while (ledger_walk(*state, &cursor, NULL, &buffer))
+        found++;
+    assert_int_equal(found, 2 * CHUNK);
+}
+
 /* A chunk that was emptied is used again from its beginning; the walk goes on behind it with the next one's first. */
 static void test_walk_past_a_chunk_in_use_again(void **state)
 {
@@ -768,6 +788,7 @@ int main(void)
         WITH_LEDGER(test_few_buffers_cost_little),
         WITH_LEDGER(test_many_buffers_cost_at_most_40_bytes_each),
         WITH_LEDGER(test_chunks_are_given_back),
+        WITH_LEDGER(test_first_chunk_is_made_again),
         WITH_LEDGER(test_walk_past_a_chunk_in_use_again),
         WITH_LEDGER(test_edge_of_a_chunk_is_smooth),
         cmocka_unit_test(test_free_some),
