@@ -58,8 +58,7 @@ static void settle_peaks(struct ledger *ledger)
 void apply_any(struct ledger *ledger, struct ledger_change *change, uint64_t now)
 {
     change->uncertain = ledger->stale > 0;
-    if (change->device)
-        ledger_apply(change, now, &change->device->usage);
+    ledger_apply(change, now, &change->device->usage);
     if (ledger->unsettled && ledger->stale == 0)
         settle_peaks(ledger);
 }

@@ -6,6 +6,7 @@
 
 #include "ledger/index.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "ledger/memory.h"
@@ -155,19 +156,16 @@ int index_init(struct index *index)
     return segment_init(index, FIRST_SIZE, 0, index->directory);
 }
 
+/* Both ways a segment has room for its entries and one more, also where all of them come into the same half. */
 int index_grow(struct index *index, uint32_t hash, struct index_segment **ret)
 {
-    struct index_segment *segment = index_first_place(index, hash);
+    const struct index_segment *full = index_first_place(index, hash);
+    int r = full->size < INDEX_SEGMENT || full->depth == INDEX_DEPTH_MAX ? enlarge(index, hash) : split(index, hash);
 
-    do {
-        int r = segment->size < INDEX_SEGMENT || segment->depth == INDEX_DEPTH_MAX ? enlarge(index, hash)
-                                                                                   : split(index, hash);
-
-        if (r < 0)
-            return r;
-        segment = index_first_place(index, hash);
-    } while (index_is_full(segment));
-    *ret = segment;
+    if (r < 0)
+        return r;
+    *ret = index_first_place(index, hash);
+    assert(!index_is_full(*ret));
     return 0;
 }
 

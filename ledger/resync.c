@@ -6,6 +6,7 @@
  * bits: they could come round to a record that was stale all the time, so resyncs that are never finished are counted.
  */
 
+#include <assert.h>
 #include <errno.h>
 
 #include "ledger/apply.h"
@@ -97,13 +98,16 @@ static void sweep(struct ledger *ledger, uint32_t slot, uint64_t now, struct led
     const struct record *record = slab_record(&ledger->slab, slot);
     struct ledger_device *device = ledger->devices.device[record->device];
     struct index_cursor cursor;
-    uint32_t found;
+    uint32_t found = 0;
+    bool is_found;
 
     *ret = (struct ledger_change){
         .effect = LEDGER_SWEPT, .region = record->region, .size_before = record->size, .device = device};
     index_search(&ledger->index, hash_of(&ledger->key, device->device_id, record->id), &cursor);
-    while (index_next(&cursor, &found) && found != slot)
-        continue;
+    do {
+        is_found = index_next(&cursor, &found);
+        assert(is_found);
+    } while (found != slot);
     buffer_remove(ledger, &cursor, slot);
     ledger->now = now;
     apply_any(ledger, ret, now);
