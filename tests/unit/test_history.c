@@ -346,6 +346,42 @@ static void test_a_late_free(void **state)
     row_done(&row);
 }
 
+/* More than a sample can tell, late: cut off where it stood, and gone where it was given back. */
+static void test_late_amounts_at_the_ends(void **state)
+{
+    const uint64_t huge = LEDGER_SIZE_LIMIT / UNIT - 1; /* sixteen times as much as a sample tells */
+    struct row row = {0};
+
+    (void)state;
+    take(&row, 5, 0);
+    take(&row, 1, 10);
+    take(&row, huge, 2);
+    give(&row, huge, 4);
+    CHECK(&row, 10, 6, 5, 5, 5, 5, 5, UINT32_MAX, UINT32_MAX, UINT32_MAX, 5, 5);
+    row_done(&row);
+    row = (struct row){0};
+    take(&row, huge, 0);
+    take(&row, 1, 10);
+    give(&row, huge, 2);
+    CHECK(&row, 10, 1, 0, 0, 0, 0, 0, 0, 0, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    row_done(&row);
+}
+
+/* Two processes with clocks that differ: what the one gives back late, the other took later. There is no less than
+ * nothing. */
+static void test_a_free_before_its_time(void **state)
+{
+    struct row row = {0};
+
+    (void)state;
+    take(&row, 1, 0);
+    take(&row, 10, 6);
+    take(&row, 1, 12);
+    give(&row, 10, 3);
+    CHECK(&row, 12, 2, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1);
+    row_done(&row);
+}
+
 /* ---- Frozen ---- */
 
 /* 10 are stale; 10 others are told, and with the end the stale ones go. Another process takes and gives meanwhile. */
@@ -487,6 +523,8 @@ int main(void)
         cmocka_unit_test(test_a_second_that_comes_in_two_parts),
         cmocka_unit_test(test_very_late),
         cmocka_unit_test(test_a_late_free),
+        cmocka_unit_test(test_late_amounts_at_the_ends),
+        cmocka_unit_test(test_a_free_before_its_time),
         cmocka_unit_test(test_a_resync_draws_nothing),
         cmocka_unit_test(test_parts_come_and_go),
         cmocka_unit_test(test_random_events),

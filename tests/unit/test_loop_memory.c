@@ -8,7 +8,9 @@
 
 #include "tests/unit/fixture.h"
 
+#include <errno.h>
 #include <ev.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -96,9 +98,29 @@ static void test_all_at_once(void **state)
     setrlimit(RLIMIT_NOFILE, &before);
 }
 
+/* What does not fit is refused, and what there was stays as it was. */
+static void test_more_than_was_set_aside(void **state)
+{
+    const size_t size = 20000; /* some pages */
+    unsigned char *table;
+
+    (void)state;
+    assert_int_equal(loop_memory_init(0), 0);
+    table = allocator_set(NULL, (long)size);
+    assert_non_null(table);
+    memset(table, 0x5a, size);
+    assert_null(allocator_set(table, 1L << 30));
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(table[i], 0x5a);
+    assert_null(allocator_set(table, 0));
+    loop_memory_done();
+    loop_memory_done(); /* there is nothing any more */
+    assert_int_equal(loop_memory_init(SIZE_MAX / 1024), -ENOMEM);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {FIXTURE(test_all_at_once)};
+    const struct CMUnitTest tests[] = {FIXTURE(test_all_at_once), FIXTURE(test_more_than_was_set_aside)};
 
     return cmocka_run_group_tests_name("loop_memory", tests, NULL, NULL);
 }

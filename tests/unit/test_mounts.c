@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_server_core */
+/* links: tt_alloc_server_core -Wl,--wrap=stat */
 
 /*
- * Whether others see the same directory, read from the lines that Linux writes about mounts.
+ * Whether others see the same directory: by comparing it with that of PID 1, whose view is made up here, or where that
+ * may not be looked at, by the lines that Linux writes about mounts.
  */
 
 #include "tests/unit/fixture.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/mounts.h"
@@ -22,6 +25,32 @@
     "90 21 0:34 /systemd-private-0123456789abcdef-app.service-Qx3abc/tmp /tmp rw,nosuid master:9 - tmpfs tmpfs rw\n"
 #define TMPFS "30 21 0:34 / /tmp rw,nosuid shared:9 - tmpfs tmpfs rw\n"
 #define BOUND "95 90 0:35 / /tmp/shared rw - tmpfs tmpfs rw\n"
+
+#define ROOT_OF_INIT "/proc/1/root/"
+
+int __real_stat(const char *path, struct stat *ret);
+int __wrap_stat(const char *path, struct stat *ret);
+
+/* How PID 1 sees the directories that there are here. */
+static enum { AS_IT_IS, DENIED, THE_SAME, ANOTHER, ON_ANOTHER_DEVICE, MISSING } of_init = AS_IT_IS;
+
+int __wrap_stat(const char *path, struct stat *ret)
+{
+    bool is_of_init = strncmp(path, ROOT_OF_INIT, strlen(ROOT_OF_INIT)) == 0;
+    bool is_root = strcmp(path, ROOT_OF_INIT) == 0;
+    int result;
+
+    if (of_init == AS_IT_IS || !is_of_init)
+        return __real_stat(path, ret);
+    if (of_init == DENIED || (of_init == MISSING && !is_root)) {
+        errno = of_init == DENIED ? EACCES : ENOENT;
+        return -1;
+    }
+    result = __real_stat(path + strlen(ROOT_OF_INIT) - 1, ret);
+    ret->st_ino += of_init == ANOTHER;
+    ret->st_dev += of_init == ON_ANOTHER_DEVICE;
+    return result;
+}
 
 static bool is_private(const char *text, const char *path)
 {
@@ -61,6 +90,28 @@ static void test_lines_that_are_none(void **state)
     assert_true(is_private("what is this\n" PRIVATE_TMP, "/tmp/server.sock"));
 }
 
+static void test_what_init_sees(void **state)
+{
+    static const char *const paths[] = {"/tmp/server.sock", "/server.sock"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        of_init = THE_SAME;
+        assert_false(mounts_hide(paths[i]));
+        of_init = ANOTHER;
+        assert_true(mounts_hide(paths[i]));
+        of_init = ON_ANOTHER_DEVICE;
+        assert_true(mounts_hide(paths[i]));
+    }
+    of_init = MISSING;
+    assert_true(mounts_hide("/tmp/server.sock"));
+    of_init = THE_SAME;
+    assert_false(mounts_hide("/no/such/directory/server.sock")); /* there is none to be hidden */
+    of_init = DENIED;
+    assert_false(mounts_hide("/proc/self/server.sock")); /* by the lines about mounts, then */
+    of_init = AS_IT_IS;
+}
+
 /* Tests run where everybody is, or in a container that is everything there is. */
 static void test_here(void **state)
 {
@@ -75,6 +126,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_systemd_made_private, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_what_is_everybodys, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_lines_that_are_none, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_what_init_sees, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_here, fixture_begin, fixture_end),
     };
 

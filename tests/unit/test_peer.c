@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_server_core */
+/* links: tt_alloc_server_core -Wl,--wrap=getsockopt */
 
 /*
  * Who is on the other end, with real processes: children that connect to a socket of ours and then live, exit, or are
@@ -27,6 +27,34 @@
 #include "server/peer.h"
 
 #define NOBODY 65534
+#define PEERPIDFD 77
+
+int __real_getsockopt(int fd, int level, int option, void *ret, socklen_t *length);
+int __wrap_getsockopt(int fd, int level, int option, void *ret, socklen_t *length);
+
+static int pidfd_error;        /* what the kernel says when it is asked for a peer's pidfd */
+static bool is_elsewhere;      /* peers are in a PID namespace that we do not see */
+static bool is_in_many_groups; /* more than there is room for */
+
+static int fail_with(int error)
+{
+    errno = error;
+    return -1;
+}
+
+int __wrap_getsockopt(int fd, int level, int option, void *ret, socklen_t *length)
+{
+    int result;
+
+    if (option == PEERPIDFD && pidfd_error)
+        return fail_with(pidfd_error);
+    if (option == SO_PEERGROUPS && is_in_many_groups)
+        return fail_with(ERANGE);
+    result = __real_getsockopt(fd, level, option, ret, length);
+    if (option == SO_PEERCRED && is_elsewhere)
+        ((struct ucred *)ret)->pid = 0;
+    return result;
+}
 
 /* A child process that is connected to us. */
 struct child {
@@ -378,6 +406,73 @@ static void test_no_descriptor_left_for_the_pidfd(void **state)
     reap(&child);
 }
 
+static void test_groups_beyond_counting(void **state)
+{
+    struct child child = start((struct plan){0});
+    struct peer peer = peer_of(&child);
+
+    (void)state;
+    is_in_many_groups = true;
+    assert_false(peer_is_in_group(child.fd, &peer, peer.gid + 1));
+    assert_true(peer_is_in_group(child.fd, &peer, peer.gid));
+    is_in_many_groups = false;
+    reap(&child);
+    peer_done(&peer);
+}
+
+/* Linux before 6.5: the PID is all there is, and it is made sure that it is still his. */
+static void test_a_kernel_without_pidfds_of_peers(void **state)
+{
+    struct child child = start((struct plan){.comm = "worker"});
+    struct process_facts facts;
+    struct peer peer;
+
+    (void)state;
+    pidfd_error = ENOPROTOOPT;
+    peer = peer_of(&child);
+    assert_true(peer.pidfd >= 0);
+    peer_read_facts(&peer, &facts);
+    assert_string_equal(facts.comm, "worker");
+    process_facts_done(&facts);
+    assert_false(peer_has_exited(&peer));
+    let_exit(&child);
+    assert_true(peer_is_gone(&peer));
+    peer_done(&peer);
+    pidfd_error = 0;
+    reap(&child);
+}
+
+/* Without a pidfd he is served all the same, and nothing is claimed of his process. */
+static void assert_no_pidfd(int fd)
+{
+    struct peer peer;
+
+    assert_int_equal(peer_from_socket(fd, &peer), 0);
+    assert_int_equal(peer.uid, geteuid());
+    assert_int_equal(peer.pidfd, -1);
+    assert_false(peer_is_gone(&peer));
+}
+
+static void test_no_pidfd_to_be_had(void **state)
+{
+    struct child child = start((struct plan){0});
+    int fd = fcntl(child.fd, F_DUPFD_CLOEXEC, 3);
+
+    (void)state;
+    pidfd_error = ESRCH;
+    assert_no_pidfd(fd);
+    pidfd_error = ENOPROTOOPT;
+    is_elsewhere = true;
+    assert_no_pidfd(fd);
+    is_elsewhere = false;
+    reap(&child);
+    assert_no_pidfd(fd);
+    pidfd_error = ENFILE;
+    assert_int_equal(peer_from_socket(fd, &(struct peer){0}), -ENFILE);
+    pidfd_error = 0;
+    close(fd);
+}
+
 static void test_no_socket_no_peer(void **state)
 {
     struct peer peer = {.pid = 77};
@@ -402,6 +497,9 @@ int main(void)
         FIXTURE(test_names_with_newlines_and_backslashes),
         FIXTURE(test_groups),
         FIXTURE(test_no_descriptor_left_for_the_pidfd),
+        FIXTURE(test_groups_beyond_counting),
+        FIXTURE(test_a_kernel_without_pidfds_of_peers),
+        FIXTURE(test_no_pidfd_to_be_had),
         FIXTURE(test_no_socket_no_peer),
     };
 

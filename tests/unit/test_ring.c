@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_server_core */
+/* links: tt_alloc_server_core -Wl,--wrap=memfd_create,--wrap=mmap */
 
 /*
  * The server's end of a ring. The other end is played here, through a mapping of its own as a client has it: first as a
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -20,6 +21,27 @@
 
 #define SLOTS TT_ALLOC_RING_SLOTS_MIN
 #define PAGE 4096
+
+int __real_memfd_create(const char *name, unsigned flags);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+int __wrap_memfd_create(const char *name, unsigned flags);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+
+static int memfd_error; /* what the kernel says; EINVAL only of flags that came after Linux 6.2 */
+static bool maps_nothing;
+
+int __wrap_memfd_create(const char *name, unsigned flags)
+{
+    if (memfd_error == 0 || (memfd_error == EINVAL && flags <= (MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB)))
+        return __real_memfd_create(name, flags);
+    errno = memfd_error;
+    return -1;
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    return maps_nothing ? MAP_FAILED : __real_mmap(address, size, protection, flags, fd, offset);
+}
 
 struct client {
     int fd;
@@ -441,6 +463,37 @@ static void test_no_memory(void **state)
     assert_true(!ring && fd == -1);
 }
 
+static void test_a_kernel_that_does_not_know_all_flags(void **state)
+{
+    struct world world;
+
+    (void)state;
+    memfd_error = EINVAL;
+    set_up(&world);
+    assert_int_equal(fcntl(world.client.fd, F_GET_SEALS) & F_SEAL_SHRINK, F_SEAL_SHRINK);
+    tear_down(&world);
+    memfd_error = 0;
+}
+
+/* A client is told apart who has no descriptors left, he or the host, and what is want of memory. */
+static void test_what_else_a_kernel_may_lack(void **state)
+{
+    static const int errors[][2] = {{ENFILE, -EMFILE}, {ENOMEM, -ENOMEM}, {EPERM, -ENOMEM}};
+    struct ring *ring = NULL;
+    int fd = -1;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        memfd_error = errors[i][0];
+        assert_int_equal(ring_new(SLOTS, &ring, &fd), errors[i][1]);
+    }
+    memfd_error = 0;
+    maps_nothing = true;
+    assert_int_equal(ring_new(SLOTS, &ring, &fd), -ENOMEM);
+    maps_nothing = false;
+    assert_true(!ring && fd == -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +517,8 @@ int main(void)
         FIXTURE(test_the_size_is_sealed),
         FIXTURE(test_no_descriptor_left),
         FIXTURE(test_no_memory),
+        FIXTURE(test_a_kernel_that_does_not_know_all_flags),
+        FIXTURE(test_what_else_a_kernel_may_lack),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
