@@ -226,6 +226,9 @@ class Rings(HostileTest):
             again = "for n in range(500): r.free(64 * n, device_id=5); r.alloc(64 * n, 1, device_id=5)"
             self.repeat(lambda: attacker.run(again))
             self.wait_for_buffers(attacker.pid, 3000)
+            entry, made = self.entry(attacker.pid), attacker.ask("r.made")
+            used = entry["usage"][5, 0, raw.DRAM]
+            self.assertEqual((used["allocations"] + used["frees"], used["bytes"], entry["lost"]), (made, 3000, 0))
 
 
 class OlderKernel(HostileTest):
