@@ -2,12 +2,18 @@
 """What a hostile peer writes into its socket: parts of frames, frames cut and glued, bytes that are no frames, and
 generations mixed. The tables of what each frame means are tested in integration/test_wire.py, without the innocents."""
 
+import os
+import shutil
+import socket
+import tempfile
+import threading
 import unittest
 
 from oracle import HostileTest
 
 import raw
-from harness import Child
+from app import SIZE, App
+from harness import Child, wait_until
 
 # Each of them closes its connection.
 GARBAGE = """
@@ -133,6 +139,79 @@ class Stream(HostileTest):
             )
             self.assertEqual(attacker.ask("(welcome['version'], welcome['features'])"), (1, raw.ALL_FEATURES))
             self.repeat(lambda: attacker.do("[turn(n) for n in range(20)]"))
+
+
+class OldServer(threading.Thread):
+    """One from before HELLO: it knows the types up to 12, and passes over others or closes the connection."""
+
+    FRAME = 112
+
+    def __init__(self, closes):
+        super().__init__(daemon=True)
+        self.closes = closes
+        self.directory = tempfile.mkdtemp(prefix="tt-alloc-test-")
+        self.path = os.path.join(self.directory, "s.sock")
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.connections, self.live = 0, {}
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with connection, connection.makefile("rb") as stream:
+                while len(frame := stream.read(self.FRAME)) == self.FRAME and self.act(frame):
+                    pass
+
+    def act(self, frame):
+        """Whether to go on with the connection."""
+        report = raw.parse(bytes([raw.RESPONSE]) + frame[1:])  # which has the same fields
+        if frame[0] == raw.ALLOC:
+            self.live[report["buffer_id"]] = self.live.get(report["buffer_id"], 0) + report["size"]
+        elif frame[0] == raw.FREE:
+            del self.live[report["buffer_id"]]
+        return frame[0] <= raw.DUMP_KERNELS or not self.closes
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.listener.close()
+        shutil.rmtree(self.directory)
+
+
+class OlderServers(unittest.TestCase):
+    """A new client among them says HELLO too, and does its application no harm with that."""
+
+    def begin(self, closes):
+        server = OldServer(closes)
+        self.addCleanup(server.close)
+        app = App(server.path)
+        self.addCleanup(app.close)
+        app.do("fill 10")
+        return server, app
+
+    def test_28_a_server_that_passes_over_hello(self):
+        """It is told what is live and then each report, in frames that it knows, through the same connection."""
+        server, app = self.begin(closes=False)
+        wait_until(lambda: len(server.live) == 10, "what is live to be told")
+        app.do("churn 4")
+        expected = {number * SIZE: SIZE for number in range(2, 12)}
+        wait_until(lambda: server.live == expected, "the reports to be told")
+        self.assertEqual((server.connections, app.do("lost"), app.leave()), (1, 0, ""))
+
+    def test_28_a_server_that_closes_at_hello(self):
+        """It is tried again with pauses that grow, and said once; no report waits for it."""
+        server, app = self.begin(closes=True)
+        wait_until(lambda: server.connections >= 4, "the client to try again")
+        self.assertLess(app.do("churn 100000")["total_ns"], 1e9)
+        self.assertEqual((server.live, app.do("lost")), ({}, 0))
+        self.assertRegex(app.leave(), r"^tt-alloc: [^\n]*\n$")
+        self.assertLess(server.connections, 8)
 
 
 if __name__ == "__main__":
