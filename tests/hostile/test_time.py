@@ -7,7 +7,6 @@ Logs that nobody takes, exits by the thousand, clocks that jump, ten thousand cl
 import contextlib
 import mmap
 import os
-import pathlib
 import re
 import resource
 import select
@@ -22,7 +21,7 @@ import unittest.mock
 from oracle import ATTACKER, LEFT_BEHIND, HostileTest
 
 import raw
-from harness import BIN, LIB, PATIENCE, Child, ServerTest, wait_until
+from harness import BIN, LIB, PATIENCE, Child, ServerTest, read_proc, wait_until
 from ring_test import RingPuppet
 
 SANITIZED = b"libasan" in (BIN / "tt-allocation-server").read_bytes()
@@ -346,13 +345,17 @@ class TenThousand(ServerTest):
         super().setUp()
 
     def switches(self):
-        text = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        text = read_proc(self.server.process.pid, "status")
         return int(re.search(r"ctxt_switches:\s+(\d+)", text).group(1))
 
     def rest(self, seconds):
         before = self.switches()
         select.select([], [], [], seconds)  # what is to be seen is that nothing happens
         return self.switches() - before
+
+    def next_timer(self):
+        """Seconds until the server would wake up by itself, of the call in which it sleeps: epoll_wait()."""
+        return int(read_proc(self.server.process.pid, "syscall").split()[4], 16) / 1000
 
     def knock(self):
         with contextlib.suppress(BlockingIOError):
@@ -379,6 +382,7 @@ class TenThousand(ServerTest):
             wait_until(lambda: self.rest(0.05) == 0, "the server to come to rest")
             memory = self.server.rss_kib()
             self.assertEqual(self.rest(2), 0)
+            self.assertGreater(self.next_timer(), 59, "libev sleeps for no longer than a minute")
             self.assertEqual(self.server.rss_kib(), memory)
         wait_until(lambda: watch.figures()["sessions"] == 1, "all to be forgotten")
         check_longest_turn(self, watch)
