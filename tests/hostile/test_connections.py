@@ -195,34 +195,69 @@ class Connections(HostileTest):
         found = self.watch.entries(raw.LIST_PROCESSES)
         return sum(process["buffers"] for process in found if process["process_id"] == pid)
 
+
+class SameTurn(HostileTest):
+    IS_STOPPED = True  # so that all that happened meanwhile is there for it at once
+    OLD, NEW = 300, 40
+
     def test_49_a_number_that_is_used_again_at_once(self):
-        """Sessions end while others begin, all within what the loop sees in one turn, so that descriptors get the
-        numbers of those that had events waiting. Each of the new ones is answered as itself."""
+        """One process's sessions end while another's begin, all within what the loop sees in one turn, so that
+        descriptors get the numbers of those that had events waiting or that are still being closed. Each of the new
+        ones is taken for itself."""
         with self.attack() as attacker:
             attacker.run(
-                """
-                def turn(number):
-                    old = [raw.Raw(path) for _ in range(30)]
+                f"""
+                def begin():
+                    global old
+                    old = [raw.Raw(path) for _ in range({self.OLD})]
                     for each in old:
                         each.query()
-                        each.query()
+                def change():
                     for each in old:  # each has two reasons to be handled, and the first ends it
-                        each.send_bytes((b"\\xee" + bytes(111)) * 15)
-                    for at, each in enumerate(old):
-                        each.send_bytes(raw.message(raw.ALLOC, size=1 << 40, buffer_id=at, device_id=5)[:90])
+                        each.send_bytes(raw.message(raw.QUERY) + (b"\\xee" + bytes(111)) * 15)
+                        each.send_bytes(raw.message(raw.ALLOC, size=1 << 40, buffer_id=1, device_id=5)[:90])
                         each.close()
-                    new = [raw.Raw(path) for _ in range(30)]
+                    say()
+                """
+            )
+            other = self.attacker()
+            other.run(
+                f"""
+                def change():
+                    global new
+                    new = [raw.Raw(path) for _ in range({self.NEW})]
                     for at, each in enumerate(new):
                         each.alloc(at, 1 << at, device_id=6)
-                    told = [each.totals(6)[0] for each in new]
-                    assert told[-1] == 2**30 - 1, told
+                    say()
+                def end():
                     for at, each in enumerate(new):
                         each.free(at, device_id=6)
+                        each.fence()
                         each.close()
                 """
             )
-            self.repeat(lambda: attacker.do("turn(0)"))
+            self.repeat(lambda: self.turn(attacker, other))
             self.assertEqual(self.watch.totals(5)[0], 0)
+
+    def turn(self, attacker, other):
+        attacker.do("begin()")
+        os.kill(self.server.process.pid, signal.SIGSTOP)
+        try:
+            for puppet in (attacker, other):
+                puppet.process.stdin.write("change()\n")
+                puppet.process.stdin.flush()
+                puppet.hear()
+        finally:
+            os.kill(self.server.process.pid, signal.SIGCONT)
+        for puppet in (attacker, other):
+            puppet.hear()
+        expected = {attacker.pid: 0, other.pid: self.NEW}
+        wait_until(lambda: self.held(expected) == expected, "each session's report to be its process's")
+        other.do("end()")
+
+    def held(self, pids):
+        found = self.watch.entries(raw.LIST_PROCESSES)
+        return {process["process_id"]: process["buffers"] for process in found if process["process_id"] in pids}
 
 
 class OlderKernel(HostileTest):
