@@ -180,8 +180,10 @@ static int bind_and_listen(const struct sockaddr_un *address, struct socket_file
         return fail(address->sun_path, -errno, NULL);
     socket_file_refuse_descriptors(fd);
     error = bind_open(fd, address);
-    if (error == 0 && (listen(fd, BACKLOG) < 0 || lstat(address->sun_path, &status) < 0))
+    if (error == 0 && (listen(fd, BACKLOG) < 0 || lstat(address->sun_path, &status) < 0)) {
         error = -errno;
+        unlink(address->sun_path);
+    }
     if (error < 0) {
         close(fd);
         return fail(address->sun_path, error, NULL);

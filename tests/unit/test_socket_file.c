@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: tt_alloc_server_core */
+/* links: tt_alloc_server_core -Wl,--wrap=flock,--wrap=socket,--wrap=bind,--wrap=listen */
 
 /*
  * Making a listening socket in a directory of our own, where everything that can be in the way is put in the way. Each
@@ -26,8 +26,51 @@
 
 #define NOBODY 65534
 
+int __real_flock(int fd, int operation);
+int __real_socket(int domain, int type, int protocol);
+int __real_bind(int fd, const struct sockaddr *address, socklen_t length);
+int __real_listen(int fd, int backlog);
+int __wrap_flock(int fd, int operation);
+int __wrap_socket(int domain, int type, int protocol);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length);
+int __wrap_listen(int fd, int backlog);
+
 static char directory[64], path[96], lock[104];
 static char said[4096]; /* what the last try wrote to stderr */
+
+/* ---- Calls that fail ---- */
+
+static enum call { NONE, FLOCK, SOCKET, BIND, LISTEN } failing;
+static bool takes_lock_away; /* at the next flock() */
+
+static int fail_with(int error)
+{
+    errno = error;
+    return -1;
+}
+
+int __wrap_flock(int fd, int operation)
+{
+    if (takes_lock_away)
+        unlink(lock);
+    takes_lock_away = false;
+    return failing == FLOCK ? fail_with(ENOLCK) : __real_flock(fd, operation);
+}
+
+int __wrap_socket(int domain, int type, int protocol)
+{
+    return failing == SOCKET ? fail_with(ENOBUFS) : __real_socket(domain, type, protocol);
+}
+
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return failing == BIND ? fail_with(EROFS) : __real_bind(fd, address, length);
+}
+
+int __wrap_listen(int fd, int backlog)
+{
+    return failing == LISTEN ? fail_with(EADDRINUSE) : __real_listen(fd, backlog);
+}
 
 static int begin(void **state)
 {
@@ -614,6 +657,38 @@ static void test_what_stands_there_instead_stays(void **state)
 }
 
 /* Many try at once; one gets it, and when it is done, all is as before. */
+static void test_calls_that_fail(void **state)
+{
+    static const struct {
+        enum call call;
+        int error;
+    } cases[] = {{FLOCK, ENOLCK}, {SOCKET, ENOBUFS}, {BIND, EROFS}, {LISTEN, EADDRINUSE}};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        failing = cases[i].call;
+        assert_refused(path, -cases[i].error, strerror(cases[i].error));
+        failing = NONE;
+        if (cases[i].call == FLOCK)
+            assert_int_equal(unlink(lock), 0); /* whose it is is not known */
+        assert_nothing_left();
+    }
+}
+
+/* Nobody is kept out by a lock on a file that has no name any more: who comes later would make another one. */
+static void test_a_lock_file_that_goes_away_is_made_again(void **state)
+{
+    struct socket_file file;
+
+    (void)state;
+    takes_lock_away = true;
+    file = make();
+    assert_true(exists(lock));
+    assert_refused(path, -EADDRINUSE, "another tt-allocation-server has it");
+    socket_file_remove(path, &file);
+    assert_nothing_left();
+}
+
 static void test_a_race_has_one_winner(void **state)
 {
     enum { TRIES = 12 };
@@ -707,6 +782,8 @@ int main(void)
         TEST(test_removing_what_is_gone),
         TEST(test_what_a_cleaner_took_is_made_again),
         TEST(test_what_stands_there_instead_stays),
+        TEST(test_calls_that_fail),
+        TEST(test_a_lock_file_that_goes_away_is_made_again),
         TEST(test_a_race_has_one_winner),
     };
 
