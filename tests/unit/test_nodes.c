@@ -7,8 +7,10 @@
 
 #include "tests/unit/fixture.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "server/hardware_nodes.h"
 #include "server/nodes.h"
 
 #define ASIC_0 UINT64_C(0x1190800000000001)
@@ -144,6 +146,39 @@ static void test_being_the_same_chip(void **state)
     assert_true(node_is_same_chip(&before, &silent));
 }
 
+/* Only what the host does tell is known; the wire has no number for any other architecture. */
+static void test_what_the_host_tells(void **state)
+{
+    const struct host_card card = {.dram_size = 12, .l1_size = 6, .dram_channels = 3, .l1_per_core = 2};
+    struct host_device devices[] = {
+        {.number = 0,
+         .card_type = {.text = "n150"},
+         .card = &card,
+         .arch = "wormhole_b0",
+         .asic_id = {.value = ASIC_0}},
+        {.number = 1, .card_type.error = -ENOENT, .arch = "blackhole", .board_id = {.value = BOARD_0}},
+        {.number = 2, .card_type.error = -ENOENT, .arch = "grayskull", .pci_address.error = -ENOENT},
+        {.number = 3, .card_type.error = -ENOENT, .asic_id.error = -ENODATA, .board_id.error = -ENODATA},
+    };
+    const struct host host = {.devices = devices, .device_count = 4};
+    struct nodes told;
+
+    (void)state;
+    assert_int_equal(hardware_nodes(&host, &told), 0);
+    assert_int_equal(told.count, 4);
+    assert_int_equal(told.all[0].facts.known, TT_ALLOC_KNOWN_REMOTE | TT_ALLOC_KNOWN_ASIC_ID | TT_ALLOC_KNOWN_PCI |
+                                                  TT_ALLOC_KNOWN_ARCH | TT_ALLOC_KNOWN_BOARD | NODE_NOMINAL);
+    assert_int_equal(told.all[0].facts.arch, TT_ALLOC_ARCH_WORMHOLE_B0);
+    assert_int_equal(told.all[0].facts.dram_size, 12);
+    assert_string_equal(told.all[0].facts.board, "n150");
+    assert_int_equal(told.all[1].facts.arch, TT_ALLOC_ARCH_BLACKHOLE);
+    assert_true(told.all[1].has_board_id);
+    assert_int_equal(told.all[2].facts.known, TT_ALLOC_KNOWN_REMOTE | TT_ALLOC_KNOWN_ASIC_ID);
+    assert_int_equal(told.all[3].facts.known, TT_ALLOC_KNOWN_REMOTE | TT_ALLOC_KNOWN_PCI);
+    assert_false(told.all[3].has_board_id);
+    nodes_done(&told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup(test_the_user_mode_drivers_ids, set_up),
         cmocka_unit_test_setup(test_a_remote_chip_is_not_the_one_that_leads_to_it, set_up),
         cmocka_unit_test_setup(test_being_the_same_chip, set_up),
+        cmocka_unit_test(test_what_the_host_tells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -403,6 +403,25 @@ static void test_a_long_dump(void **state)
 
 /* ---- Limits ---- */
 
+/* When much was read in a turn of the loop, by all together, the rest gets little, and goes on in the next turn. */
+static void test_little_is_read_after_much(void **state)
+{
+    struct tt_alloc_message reports[100] = {0};
+    struct scene *scene = *state;
+    struct server *server = &scene->world.server;
+
+    for (size_t i = 0; i < 100; i++)
+        reports[i].head = (struct tt_alloc_message_72){.type = TT_ALLOC_ALLOC, .buffer_id = i, .size = 1};
+    connect_as(scene, ALICE, 0);
+    assert_int_equal(send(scene->fd[ALICE], reports, sizeof(reports), MSG_DONTWAIT), sizeof(reports));
+    server->turn = ev_iteration(server->loop) + 1;
+    server->read_in_turn = 1 << 20;
+    world_turn(&scene->world);
+    assert_int_equal(figures(scene)->reports, 45);
+    world_turn(&scene->world);
+    assert_int_equal(figures(scene)->reports, 100);
+}
+
 static void tell(struct scene *scene, enum who who, struct tt_alloc_record record)
 {
     struct tt_alloc_records frame = {.type = TT_ALLOC_RECORDS, .device_id = -1, .count = 1, .record[0] = record};
@@ -470,6 +489,7 @@ int main(void)
         SCENE(test_who_follows_a_wild_tail),
         SCENE(test_members_of_the_group_see_all),
         SCENE(test_a_long_dump),
+        SCENE(test_little_is_read_after_much),
         SCENE(test_a_resync_at_the_limit),
         SCENE(test_without_lines_left),
     };
