@@ -176,10 +176,13 @@ static void tell(struct scene *scene, enum who who, struct tt_alloc_record recor
 static void resync(struct scene *scene, enum who who)
 {
     tell(scene, who, (struct tt_alloc_record){.type = TT_ALLOC_RESYNC_BEGIN, .device_id = -1, .size = 1000});
-    for (int32_t i = 0; i < 20; i++)
+    for (int32_t i = 0; i < 30; i++)
         tell(scene, who,
-             (struct tt_alloc_record){
-                 .type = TT_ALLOC_RESYNC_BUFFER, .device_id = i % 2, .buffer_id = 5000, .size = 1, .references = 1});
+             (struct tt_alloc_record){.type = TT_ALLOC_RESYNC_BUFFER,
+                                      .device_id = i < 29 ? i % 2 : 10,
+                                      .buffer_id = 5000 + (uint64_t)i,
+                                      .size = 1,
+                                      .references = 1});
     tell(scene, who, (struct tt_alloc_record){.type = TT_ALLOC_RESYNC_COUNTS, .device_id = 11, .buffer_id = 3});
     tell(scene, who, (struct tt_alloc_record){.type = TT_ALLOC_RESYNC_PEAK, .device_id = 12, .buffer_id = 9});
     tell(scene, who, (struct tt_alloc_record){.type = TT_ALLOC_RESYNC_END, .device_id = -1, .size = 1000});
@@ -285,8 +288,23 @@ static void report_much(struct scene *scene)
         report(scene, OTHER, TT_ALLOC_ALLOC, 0, TT_ALLOC_L1, i);
 }
 
+/* Peers that say no HELLO, or only that they ask, and then report all the same. */
+static void begin_otherwise(struct scene *scene)
+{
+    static const uint8_t words[] = {TT_ALLOC_ALLOC,        TT_ALLOC_FREE,    TT_ALLOC_DESCRIBE_DEVICE,
+                                    TT_ALLOC_RING_REQUEST, TT_ALLOC_RECORDS, TT_ALLOC_QUERY};
+
+    for (size_t i = 0; i < sizeof(words); i++) {
+        uint8_t frame[TT_ALLOC_FRAME_112] = {words[i]};
+
+        say(scene, STRANGER, frame);
+        hang_up(scene, STRANGER);
+    }
+}
+
 static void talk(struct scene *scene)
 {
+    begin_otherwise(scene);
     report_much(scene);
     fake_host_pass(1000 * NSEC_PER_SEC);
     connect_as(scene, ROOT, 0);
