@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -180,11 +181,54 @@ static void test_a_manager_without_a_file(void **state)
     unsetenv("NOTIFY_SOCKET");
 }
 
+/* Neither can be told anything then, and neither is waited for. */
+static void test_no_descriptor_left(void **state)
+{
+    struct listener listener = listener_open();
+    struct rlimit before, none;
+    char got[64];
+
+    (void)state;
+    setenv("NOTIFY_SOCKET", listener.path, 1);
+    journal_close(); /* it was never opened */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(journal_open(listener.path), -EMFILE);
+    manager_notify("READY=1");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(receive(listener.fd, got, sizeof(got)), 0);
+    assert_int_equal(journal_open(listener.path), 0);
+    assert_int_equal(journal_open(listener.path), 0); /* the descriptor stays; the fixture counts */
+    assert_int_equal(journal_send(LOG_INFO, "x", NULL, 0), 0);
+    assert_true(receive(listener.fd, got, sizeof(got)) > 0);
+    journal_close();
+    listener_close(&listener);
+    unsetenv("NOTIFY_SOCKET");
+}
+
+static void test_a_manager_that_cannot_be(void **state)
+{
+    int before = fixture_count_fds();
+
+    (void)state;
+    setenv("NOTIFY_SOCKET", "", 1);
+    manager_notify("READY=1");
+    assert_int_equal(fixture_count_fds(), before);
+    unsetenv("NOTIFY_SOCKET");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE(test_an_entry),         FIXTURE(test_a_stuck_journal), FIXTURE(test_a_journal_that_comes_back),
-        FIXTURE(test_impossible_paths), FIXTURE(test_the_manager),     FIXTURE(test_a_manager_without_a_file),
+        FIXTURE(test_an_entry),
+        FIXTURE(test_a_stuck_journal),
+        FIXTURE(test_a_journal_that_comes_back),
+        FIXTURE(test_impossible_paths),
+        FIXTURE(test_the_manager),
+        FIXTURE(test_a_manager_without_a_file),
+        FIXTURE(test_no_descriptor_left),
+        FIXTURE(test_a_manager_that_cannot_be),
     };
 
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
