@@ -199,6 +199,31 @@ static void test_whose_peaks(void **state)
     assert_true(process_of(scene, ALICE)->has_reset_peaks);
 }
 
+static void test_what_root_resets_and_forgets(void **state)
+{
+    struct tt_alloc_list_request reset = {.type = TT_ALLOC_RESET_PEAKS, .process_id = -1};
+    struct tt_alloc_list_request forget = {.type = TT_ALLOC_FORGET, .device_id = -1};
+    struct tt_alloc_message message = {.head = {.type = TT_ALLOC_FREE, .buffer_id = 1}};
+    struct scene *scene = *state;
+    const struct usage *usage;
+
+    connect_as(scene, ALICE, 0);
+    allocate(scene, ALICE, 0, 1);
+    say(scene, ALICE, &message);
+    usage = &devices_find(&scene->world.server.registry.devices, 0)->usage;
+    assert_int_equal(usage->pool[TT_ALLOC_POOL_DRAM].peak, 4096);
+    connect_as(scene, ROOT, ALL_FEATURES);
+    reset.device_id = 1;
+    assert_int_equal(status_of(scene, ROOT, reset), -ENODEV);
+    assert_int_equal(usage->pool[TT_ALLOC_POOL_DRAM].peak, 4096);
+    reset.device_id = 0;
+    assert_int_equal(status_of(scene, ROOT, reset), 0);
+    assert_int_equal(usage->pool[TT_ALLOC_POOL_DRAM].peak, 0);
+    assert_int_equal(status_of(scene, ROOT, forget), 0); /* all leaks, of which there are none */
+    forget.serial = 12345;
+    assert_int_equal(status_of(scene, ROOT, forget), -ESRCH);
+}
+
 /* ---- Rings and records ---- */
 
 static const struct tt_alloc_ring_message ring_request = {
@@ -374,7 +399,8 @@ static void end_log(FILE *file, int former_stderr, char *ret, size_t size)
     fclose(file);
 }
 
-/* Of processes with more buffers than one slice looks at, and of two at once: each is told once. */
+/* Of a process with more buffers than one slice looks at, one with few, and one that has none: who has some is told
+ * once. */
 static void test_a_long_dump(void **state)
 {
     struct tt_alloc_message dump = {.head = {.type = TT_ALLOC_DUMP_REMAINING, .device_id = -1}};
@@ -389,7 +415,7 @@ static void test_a_long_dump(void **state)
         allocate(scene, i ? BOB : ALICE, 0, 1);
     for (uint64_t i = 2; i <= 20000; i++)
         registry_allocate(&scene->world.server.registry, process_of(scene, ALICE), 0, TT_ALLOC_L1, i, 1, 1);
-    connect_as(scene, ROOT, 0);
+    connect_with(scene, ROOT, (struct tt_alloc_hello){.flags = TT_ALLOC_HELLO_QUIET | TT_ALLOC_HELLO_REPORTER});
     log = begin_log(&former_stderr);
     say(scene, ROOT, &dump);
     end_log(log, former_stderr, text, sizeof(text));
@@ -399,6 +425,7 @@ static void test_a_long_dump(void **state)
     assert_non_null(strstr(line, "... and 19995 more"));
     assert_null(strstr(line + 1, "Process 101"));
     assert_non_null(strstr(line, "Process 102"));
+    assert_null(strstr(line, "Process 103"));
 }
 
 /* ---- Limits ---- */
@@ -482,6 +509,7 @@ int main(void)
         SCENE(test_questions_that_make_no_sense),
         SCENE(test_lists_of_one_device),
         SCENE(test_whose_peaks),
+        SCENE(test_what_root_resets_and_forgets),
         SCENE(test_rings_and_records_must_be_agreed_on),
         SCENE(test_sizes_of_rings),
         SCENE(test_a_ring_that_cannot_travel),
