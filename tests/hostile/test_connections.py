@@ -15,11 +15,11 @@ import signal
 import time
 import unittest
 
-from descriptors import CAN_REFUSE, PREFIX_OF_OLDER
 from oracle import ATTACKER, HostileTest
 
 import raw
 from app import App
+from descriptors import CAN_REFUSE, PREFIX_OF_OLDER
 from harness import BIN, Child, read_proc, wait_until
 
 SANITIZED = b"__asan_init" in (BIN / "tt-allocation-server").read_bytes()

@@ -7,11 +7,11 @@ import os
 import signal
 import unittest
 
-from descriptors import PREFIX_OF_OLDER
 from oracle import ATTACKER, LEFT_BEHIND, HostileTest
 
 import raw
 from app import App
+from descriptors import PREFIX_OF_OLDER
 from harness import wait_until
 from ring_test import RingPuppet
 

@@ -6,6 +6,7 @@ import random
 import unittest
 
 import raw
+from descriptors import PREFIX_OF_OLDER
 from harness import wait_until
 from ring_test import SUSPECT_UID, BarePuppet, RingTest
 
@@ -184,27 +185,6 @@ class Memory(WildTest):
         self.assertEqual(suspect.ask("verdict"), [True] * 7)
         self.assertEqual(self.watch.totals(5)[0], 21)
 
-    def test_memory_of_its_own(self):
-        """Descriptors that come with a request are closed unread; the ring is the server's."""
-        suspect = self.ring_puppet(SUSPECT_UID, BarePuppet)
-        suspect.do("c = raw.Raw(path)", "c.hello(raw.REPORTER, features=raw.RING_FEATURES)")
-        descriptors = self.server.fd_count()
-        suspect.run(
-            """
-            own = os.memfd_create("own")
-            os.ftruncate(own, 4096 + 32 * 1024)
-            raw.socket.send_fds(c.socket, [raw.own(raw.RING_REQUEST, slots=1024)], [own] * 10)
-            frame, fds, _, _ = raw.socket.recv_fds(c.socket, 112, 4, raw.socket.MSG_WAITALL)
-            r = raw.Ring(c, raw.parse(frame), *fds)
-            os.ftruncate(own, 0)
-            r.alloc(1, 77, device_id=5)
-            c.fence()
-            """
-        )
-        self.assertEqual(self.watch.totals(5)[0], 77)
-        self.assertEqual(self.server.fd_count(), descriptors)
-        self.assertEqual(suspect.ask("os.fstat(own).st_ino != os.fstat(r.descriptor).st_ino"), True)
-
     def test_written_while_it_is_read(self):
         """A second process scribbles over everything while the server reads. Whatever becomes of the writer, the
         server keeps its own counts and its life."""
@@ -246,6 +226,33 @@ class Memory(WildTest):
             suspect.close()
         wait_until(lambda: self.watch.figures()["processes"] == 1, "them all to be gone")
         self.check_innocent()
+
+
+class OlderKernel(WildTest):
+    """One that cannot refuse descriptors."""
+
+    PREFIX = PREFIX_OF_OLDER
+
+    def test_memory_of_its_own(self):
+        """Descriptors that come with a request are closed unread; the ring is the server's."""
+        suspect = self.ring_puppet(SUSPECT_UID, BarePuppet)
+        suspect.do("c = raw.Raw(path)", "c.hello(raw.REPORTER, features=raw.RING_FEATURES)")
+        descriptors = self.server.fd_count()
+        suspect.run(
+            """
+            own = os.memfd_create("own")
+            os.ftruncate(own, 4096 + 32 * 1024)
+            raw.socket.send_fds(c.socket, [raw.own(raw.RING_REQUEST, slots=1024)], [own] * 10)
+            frame, fds, _, _ = raw.socket.recv_fds(c.socket, 112, 4, raw.socket.MSG_WAITALL)
+            r = raw.Ring(c, raw.parse(frame), *fds)
+            os.ftruncate(own, 0)
+            r.alloc(1, 77, device_id=5)
+            c.fence()
+            """
+        )
+        self.assertEqual(self.watch.totals(5)[0], 77)
+        self.assertEqual(self.server.fd_count(), descriptors)
+        self.assertEqual(suspect.ask("os.fstat(own).st_ino != os.fstat(r.descriptor).st_ino"), True)
 
 
 if __name__ == "__main__":

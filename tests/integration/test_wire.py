@@ -12,6 +12,7 @@ import time
 import unittest
 
 import raw
+from descriptors import PREFIX_OF_OLDER
 from harness import SRC, ServerTest, connect_socket, wait_until
 from raw import CB, DRAM, KERNEL, L1, L1_SMALL, SYSTEM_MEMORY, TRACE
 
@@ -369,6 +370,12 @@ class Ends(ServerTest):
             with raw.Raw(self.server.path) as client:
                 client.send_bytes(raw.hello() + raw.own(raw.LIST_FIGURES) * 50 + raw.message(raw.QUERY) * 50)
         self.watcher().fence()
+
+
+class OlderKernel(ServerTest):
+    """One that cannot refuse descriptors."""
+
+    PREFIX = PREFIX_OF_OLDER
 
     def test_descriptors_that_nobody_asked_for(self):
         """Attached descriptors, its own socket among them, are closed at once."""
