@@ -107,6 +107,24 @@ static void test_what_no_client_sends(void **state)
     }
 }
 
+/* A resync allows its own records and no others. */
+static void test_what_no_client_sends_in_a_resync(void **state)
+{
+    static const uint8_t types[] = {0, 3, TT_ALLOC_CB_ALLOC, TT_ALLOC_RECORDS, 58, 255};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types); i++) {
+        struct tt_alloc_record record = {.type = types[i], .references = 1};
+        struct bench bench;
+
+        bench_init(&bench);
+        assert_int_equal(bench_tell(&bench, begin_record(0, 0)), 0);
+        assert_int_equal(bench_tell(&bench, record), -EPROTO);
+        assert_int_equal(bench_count(&bench), 0);
+        bench_done(&bench);
+    }
+}
+
 static void test_a_wild_ring(void **state)
 {
     struct bench bench;
@@ -887,6 +905,7 @@ int main(void)
         FIXTURE(test_no_more_than_the_limit),
         FIXTURE(test_refused_reports_are_told_to_the_session),
         FIXTURE(test_what_no_client_sends),
+        FIXTURE(test_what_no_client_sends_in_a_resync),
         FIXTURE(test_a_wild_ring),
         FIXTURE(test_two_wild_rings),
         FIXTURE(test_a_feed_without_a_ring),
