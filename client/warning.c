@@ -48,6 +48,12 @@ static int word(char *ret, size_t size, const struct tt_alloc_target *target, in
                         "tt-alloc: the socket path %s... is longer than %zu bytes: nothing is reported; "
                         "use a shorter one: export TT_ALLOC_SOCKET=%s",
                         path, sizeof(target->address.sun_path) - 1, TT_ALLOC_SOCKET_PATH);
+    if (error == -ECONNRESET || error == -EPIPE)
+        return snprintf(
+            ret, size,
+            "tt-alloc: the server at %s closed the connection: nothing is tracked before it answers; if this "
+            "goes on it is an older one, or none: systemctl status tt-allocation-server",
+            path);
     return snprintf(ret, size,
                     "tt-alloc: no allocation server at %s (%s): nothing is tracked before one is there; "
                     "start it with: systemctl start tt-allocation-server",

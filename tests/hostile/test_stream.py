@@ -210,7 +210,7 @@ class OlderServers(unittest.TestCase):
         wait_until(lambda: server.connections >= 4, "the client to try again")
         self.assertLess(app.do("churn 100000")["total_ns"], 1e9)
         self.assertEqual((server.live, app.do("lost")), ({}, 0))
-        self.assertRegex(app.leave(), r"^tt-alloc: [^\n]*\n$")
+        self.assertRegex(app.leave(), r"^tt-alloc: the server at [^\n]* closed the connection: [^\n]*\n$")
         self.assertLess(server.connections, 8)
 
 
