@@ -511,6 +511,27 @@ static void test_a_resync_at_the_limit(void **state)
     world_check(&scene->world);
 }
 
+/* Places are kept for others: one user cannot have them all, and root still comes in. */
+static void test_places_for_others(void **state)
+{
+    enum { DESCRIPTORS = 40, MOST = DESCRIPTORS / 2 };
+    struct scene *scene = *state;
+    int fds[MOST], count = 0;
+
+    places_init(&scene->world.server.places, DESCRIPTORS);
+    while (count < MOST && (fds[count] = world_connect(&scene->world, fake_host_get(ALICE))) >= 0)
+        count++;
+    assert_in_range(count, 1, MOST - 1);
+    assert_int_equal(figures(scene)->sessions_refused, 1);
+    assert_int_equal(figures(scene)->sessions_refused_places, 1);
+    connect_as(scene, ROOT, 0);
+    assert_false(is_closed(scene, ROOT));
+    while (count > 0)
+        close(fds[--count]);
+    world_settle(&scene->world);
+    assert_int_equal(figures(scene)->sessions, 1);
+}
+
 /* A user who has used up his lines is refused as before, and only the figures tell. */
 static void test_without_lines_left(void **state)
 {
@@ -550,6 +571,7 @@ int main(void)
         SCENE(test_a_long_dump),
         SCENE(test_little_is_read_after_much),
         SCENE(test_a_resync_at_the_limit),
+        SCENE(test_places_for_others),
         SCENE(test_without_lines_left),
     };
 
