@@ -6,6 +6,7 @@
 
 #include "server/ended.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +55,8 @@ static void make_room(struct ended_list *list, bool placements)
         if (!victim || used_by(entry->user, placements) > used_by(victim->user, placements))
             victim = entry;
     }
-    if (victim)
-        drop(list, victim);
+    assert(victim);
+    drop(list, victim);
 }
 
 static void copy_placements(struct ended *entry, struct process *process)

@@ -7,6 +7,7 @@
 
 #include "server/reporter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -44,10 +45,7 @@ struct job {
 
 static void job_free(struct job *job)
 {
-    if (!job->is_dump && job->remains.ledger) {
-        remains_release_devices(&job->remains);
-        ledger_free(job->remains.ledger);
-    }
+    assert(!job->remains.ledger); /* it went back piece by piece */
     if (!job->is_dump)
         remains_settle(&job->remains);
     largest_done(&job->largest);
