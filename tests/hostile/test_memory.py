@@ -9,12 +9,14 @@ chosen calls fail, also those of libev and libsystemd.
 import contextlib
 import mmap
 import os
+import signal
 import struct
 import subprocess
 import tempfile
 import unittest
 import unittest.mock
 
+from memory_group import MemoryGroup
 from oracle import ATTACKER, HostileTest
 
 import raw
@@ -252,7 +254,8 @@ def leave(process):
 class AtTheLimit(HostileTest):
     """RLIMIT_DATA, as the unit has it."""
 
-    PREFIX = ("prlimit", f"--data={24 << 20}")
+    DATA = 24 << 20
+    PREFIX = ("prlimit", f"--data={DATA}")
     MORE_THAN_FIT = 500_000
 
     def fill(self, process, count):
@@ -287,6 +290,48 @@ class AtTheLimit(HostileTest):
             self.assertEqual(self.watch.figures()["refused_memory"], refused)
             leave(again)
             attacker.do("c.alloc(1, 1)")
+
+
+class InAGroup(AtTheLimit):
+    """And the cgroup's limit a quarter above it, as in the unit: the server refuses before the kernel kills it."""
+
+    def make_server(self):
+        group = MemoryGroup(AtTheLimit.DATA * 5 // 4)
+        self.addCleanup(group.remove)
+        self.PREFIX = (*group.prefix, *AtTheLimit.PREFIX)
+        return super().make_server()
+
+
+@unittest.skipIf(SANITIZED, "ASan's own memory counts towards the limit")
+class KilledByAGroup(HostileTest):
+    """A cgroup with less room than the server is told it has."""
+
+    IS_STOPPED = True
+    ROOM = 4 << 20
+    COUNT = 500_000
+
+    def make_server(self):
+        self.group = MemoryGroup(-1)
+        self.addCleanup(self.group.remove)
+        self.PREFIX = self.group.prefix
+        return super().make_server()
+
+    def test_37_killed_at_the_limit_of_a_cgroup(self):
+        """The kernel ends it, no client notices, and the next one is told all that is live."""
+        with self.attack():
+            greedy = app(self.server.path, ATTACKER)
+            self.asker.close()
+            self.group.limit(self.group.usage() + self.ROOM)
+            tell(greedy, f"fill {self.COUNT}")
+            self.assertEqual(self.server.process.wait(PATIENCE), -signal.SIGKILL)
+            self.group.limit(-1)
+            self.restart_server()
+            wait_until(lambda: self.held_by(greedy) == self.COUNT, "all that is live to be told")
+            leave(greedy)
+
+    def held_by(self, process):
+        found = self.watch.entries(raw.LIST_PROCESSES)
+        return sum(each["buffers"] for each in found if each["process_id"] == process.pid)
 
 
 @unittest.skipIf(SANITIZED, "ASan keeps freed memory back")
