@@ -14,7 +14,7 @@
 
 #define FIRST_SIZE 2
 #define STEP (INDEX_SEGMENT / 8)
-#define POOL_FROM_DEPTH 3 /* two thousand entries: with fewer, a block would be more than all the rest */
+#define POOL_FROM_DEPTH 1 /* with fewer entries, the first page of a block would be more than all the rest */
 
 /* Doubles while small, so that a process with few buffers costs little; then by steps. */
 static uint32_t next_size(uint32_t size)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MAPPED_FROM MEMORY_BLOCK
+#define MAPPED_FROM 16384
 #define PAGE 4096
 #define LINE 64
 #define MALLOC_OVERHEAD 16 /* malloc's own word and its rounding */

@@ -5,7 +5,7 @@
  * All memory of a ledger is taken and given back here, so that the ledger can say what it holds and so that a test can
  * make any single allocation fail. Sizes are bytes; `held` is the sum that the owner keeps.
  *
- * Pieces of 64 KiB and more are mapped on their own. From malloc's heap, the end of a large ledger would go back to the
+ * Pieces of 16 KiB and more are mapped on their own. From malloc's heap, the end of a large ledger would go back to the
  * kernel in one stroke of many milliseconds, with whatever free() happened to be the last; so each piece goes back when
  * it is freed, for a few microseconds.
  */
