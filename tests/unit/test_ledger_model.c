@@ -646,7 +646,7 @@ static void test_new_without_memory(void **state)
 /* The n-th allocation fails, for every n that the run has; the same report is welcome when it is made again. */
 static void test_every_allocation_fails_once(void **state)
 {
-    static const struct shape shape = {"failing allocations", id_page, 8000, 5, 2, 9000, 1, 500};
+    static const struct shape shape = {"failing allocations", id_page, 8000, DEVICES_MAX, 2, 9000, 1, 500};
     unsigned failures, n = 0;
 
     (void)state;
