@@ -169,15 +169,21 @@ class Server:
 
     # How it ends
 
+    def _wait(self, patience):
+        """Its status, or None. Seconds in which the whole machine stood still do not count."""
+        for _ in range(round(10 * patience)):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self.process.wait(0.1)
+        return None
+
     def stop(self, patience=2):
         """SIGTERM; it must leave in time, with status 0. Returns the whole log."""
         if self.process.poll() is None:
             self.process.terminate()
-        try:
-            status = self.process.wait(patience)
-        except subprocess.TimeoutExpired:
+        status = self._wait(patience)
+        if status is None:
             self.kill9()
-            raise AssertionError(f"the server did not leave within {patience} s; the log:\n{self.log()}") from None
+            raise AssertionError(f"the server did not leave within {patience} s; the log:\n{self.log()}")
         self._reader.join(PATIENCE)
         if status != 0:
             raise AssertionError(f"the server ended with status {status}; the log:\n{self.log()}")
