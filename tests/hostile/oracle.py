@@ -132,6 +132,15 @@ class HostileTest(ServerTest):
         """Of processes that report."""
         return {process["process_id"] for process in self.watch.entries(raw.LIST_PROCESSES)}
 
+    def wait_for_buffers(self, pid, count):
+        """Until the server knows so many, and has nothing that it is not certain of."""
+
+        def is_known():
+            process = self.watch.process(pid)
+            return process and process["buffers"] == count and not process["flags"] & raw.INEXACT
+
+        wait_until(is_known, f"{count} buffers of PID {pid}")
+
     def server_cpu_ns(self):
         """How long the server has been running on a processor."""
         return int(read_proc(self.server.process.pid, "schedstat").split()[0])

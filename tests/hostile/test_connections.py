@@ -182,18 +182,14 @@ class Connections(HostileTest):
         logs = r"^Process {pid} \(.*, uid {uid}\) closed its connection but left 5 buffers allocated: 20 KiB dram$"
         with self.attack(App, logs=logs) as app:
             app.do("fill 5")
-            wait_until(lambda: self.buffers_of(app.pid) == 5, "the first program's buffers")
+            self.wait_for_buffers(app.pid, 5)
             for pid in (app.pid, self.server.process.pid):
                 self.assertEqual(inheritable(pid), [])
             app.begin("again")
             self.wait_for_end_of(app.pid, self.watch)
             app.do("fill 2")
-            wait_until(lambda: self.buffers_of(app.pid) == 2, "the second program's buffers")
+            self.wait_for_buffers(app.pid, 2)
             app.do("empty")
-
-    def buffers_of(self, pid):
-        found = self.watch.entries(raw.LIST_PROCESSES)
-        return sum(process["buffers"] for process in found if process["process_id"] == pid)
 
 
 class SameTurn(HostileTest):

@@ -263,10 +263,8 @@ class AtTheLimit(HostileTest):
         tell(process, f"fill {count}")
 
         def find():
-            for found in self.watch.entries(raw.LIST_PROCESSES):  # by PID it would be an error until it is known
-                if found["process_id"] == process.pid and found["buffers"] + found["lost"] == count:
-                    return found
-            return None
+            found = self.watch.process(process.pid)
+            return found if found and found["buffers"] + found["lost"] == count else None
 
         return wait_until(find, f"{count} buffers to be held or refused")
 
@@ -326,12 +324,8 @@ class KilledByAGroup(HostileTest):
             self.assertEqual(self.server.process.wait(PATIENCE), -signal.SIGKILL)
             self.group.limit(-1)
             self.restart_server()
-            wait_until(lambda: self.held_by(greedy) == self.COUNT, "all that is live to be told")
+            self.wait_for_buffers(greedy.pid, self.COUNT)
             leave(greedy)
-
-    def held_by(self, process):
-        found = self.watch.entries(raw.LIST_PROCESSES)
-        return sum(each["buffers"] for each in found if each["process_id"] == process.pid)
 
 
 @unittest.skipIf(SANITIZED, "ASan keeps freed memory back")

@@ -217,10 +217,10 @@ class AfterACrash(ServerTest):
         watch = self.watcher()
 
         def held():
-            for process in watch.entries(raw.LIST_PROCESSES):  # asked for by PID it would be an error until it is back
-                if process["process_id"] == bystander.pid and process["flags"] == 0:
-                    return {key[2]: used["bytes"] for key, used in process["usage"].items() if key[1] == 0}
-            return None
+            process = watch.process(bystander.pid)
+            if not process or process["flags"]:
+                return None
+            return {key[2]: used["bytes"] for key, used in process["usage"].items() if key[1] == 0}
 
         self.assertEqual(wait_until(held, "the bystander to be back"), KEPT)
 

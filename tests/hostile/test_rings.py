@@ -75,19 +75,6 @@ except (OSError, TimeoutError):
 
 
 class Rings(HostileTest):
-    def entry(self, pid):
-        found = [each for each in self.watch.entries(raw.LIST_PROCESSES) if each["process_id"] == pid]
-        return found[0] if found else None
-
-    def wait_for_buffers(self, pid, count):
-        """Until the server knows so many, and has nothing that it is not certain of."""
-
-        def is_known():
-            entry = self.entry(pid)
-            return entry and entry["buffers"] == count and not entry["flags"] & raw.INEXACT
-
-        wait_until(is_known, f"{count} buffers of PID {pid}")
-
     def check_cut_off(self, deeds):
         """Each by a process of its own, with three good records before it. A wake-up, or a question, makes the server look."""
         with self.attack(RingPuppet, logs=CUT_OFF, besides=OTHERS_CUT_OFF) as first:
@@ -133,7 +120,7 @@ class Rings(HostileTest):
             self.repeat(lambda: app.do("churn 2000"))
             self.wait_for_buffers(child, 3)
             self.wait_for_buffers(app.pid, 7)
-            self.assertEqual([self.entry(pid)["sessions"] for pid in (app.pid, child)], [1, 1])
+            self.assertEqual([self.watch.process(pid)["sessions"] for pid in (app.pid, child)], [1, 1])
             wait_until(lambda: self.watch.figures()["rings"] == 3, "a ring each, and the bystander's")
             self.assertEqual(app.do("lost"), 0)
             os.kill(child, signal.SIGKILL)
@@ -150,7 +137,7 @@ class Rings(HostileTest):
             with self.asker.is_silent():
                 for _ in range(67):
                     app.do("threads 15 4")
-            after, entry = self.watch.figures(), self.entry(app.pid)
+            after, entry = self.watch.figures(), self.watch.process(app.pid)
             self.assertLessEqual(after["rings"], 3)  # the bystander's, ours, and one that follows it
             self.assertEqual([after[name] - before[name] for name in ("resyncs", "sessions_accepted")], [0, 0])
             told = [entry["usage"][device, 0, raw.DRAM] for device in range(1, 16)]
@@ -226,7 +213,7 @@ class Rings(HostileTest):
             again = "for n in range(500): r.free(64 * n, device_id=5); r.alloc(64 * n, 1, device_id=5)"
             self.repeat(lambda: attacker.run(again))
             self.wait_for_buffers(attacker.pid, 3000)
-            entry, made = self.entry(attacker.pid), attacker.ask("r.made")
+            entry, made = self.watch.process(attacker.pid), attacker.ask("r.made")
             used = entry["usage"][5, 0, raw.DRAM]
             self.assertEqual((used["allocations"] + used["frees"], used["bytes"], entry["lost"]), (made, 3000, 0))
 
@@ -264,7 +251,6 @@ class Stopped(HostileTest):
     """The server itself is stopped or killed, so the innocents wait too; what they may not is lose without counting."""
 
     IS_STOPPED = True
-    entry, wait_for_buffers = Rings.entry, Rings.wait_for_buffers
 
     def test_25_a_ring_that_stays_full(self):
         """An application waits once, for a moment, and then counts what it loses; when the server goes on, both agree
@@ -280,7 +266,7 @@ class Stopped(HostileTest):
                 os.kill(self.server.process.pid, signal.SIGCONT)
             self.assertLess(took["total_ns"], 1e9)  # of which the one that waits has a millisecond
             self.assertGreater(lost, 100_000)
-            wait_until(lambda: self.entry(app.pid)["lost"] == lost, "the server to know how many were lost")
+            wait_until(lambda: self.watch.process(app.pid)["lost"] == lost, "the server to know how many were lost")
             self.wait_for_buffers(app.pid, 100)
 
     def test_27_killed_with_many_live_buffers(self):

@@ -318,6 +318,10 @@ class Raw:
                 found.append({**record, "usage": {}, "command": ""})
         return found
 
+    def process(self, pid):
+        """Its entry, or None if it is not known; a question about it alone would be an error then."""
+        return next((each for each in self.entries(LIST_PROCESSES) if each["process_id"] == pid), None)
+
     def fence(self):
         """Returns when everything sent so far was acted upon, and asserts that none of it was answered."""
         self.query(2**31 - 1)

@@ -21,16 +21,12 @@ class FaultTest(ServerTest):
         self.addCleanup(app.close)
         return app
 
-    def process_of(self, client, pid):
-        found = [entry for entry in client.entries(raw.LIST_PROCESSES) if entry["process_id"] == pid]
-        return found[0] if found else None
-
     def wait_for_buffers(self, app, count, patience=PATIENCE):
         """Returns the process's entry as soon as the server knows exactly so many live buffers of it, for certain."""
         watcher = self.watcher()
 
         def find():
-            entry = self.process_of(watcher, app.pid)
+            entry = watcher.process(app.pid)
             return entry if entry and entry["buffers"] == count and not entry["flags"] & 1 else None
 
         return wait_until(find, f"{count} buffers of PID {app.pid}", patience)
@@ -39,7 +35,7 @@ class FaultTest(ServerTest):
         watcher = self.watcher()
 
         def is_healed():
-            entry = self.process_of(watcher, app.pid)
+            entry = watcher.process(app.pid)
             return entry["lost"] == lost and entry["buffers"] == count and not entry["flags"] & 1
 
         wait_until(is_healed, f"{count} buffers of PID {app.pid}, and {lost} lost reports")
@@ -124,11 +120,11 @@ class AllIsWell(FaultTest):
         child = app.do("fork 3")
         self.addCleanup(os.kill, child, signal.SIGKILL)
         watcher = self.watcher()
-        wait_until(lambda: (self.process_of(watcher, child) or {}).get("buffers") == 3, "the child's buffers")
-        self.assertEqual(self.process_of(watcher, app.pid)["buffers"], 7)
+        wait_until(lambda: (watcher.process(child) or {}).get("buffers") == 3, "the child's buffers")
+        self.assertEqual(watcher.process(app.pid)["buffers"], 7)
         app.process.kill()
         self.server.wait_for_line(rf"Process {app.pid} .* exited but left 7 buffers")
-        self.assertEqual(self.process_of(watcher, child)["buffers"], 3)
+        self.assertEqual(watcher.process(child)["buffers"], 3)
 
     def test_socket_transport(self):
         app = self.app(TT_ALLOC_TRANSPORT="socket", TT_ALLOC_FULL_WAIT_MS="10000")
@@ -171,7 +167,7 @@ class StoppedServer(FaultTest):
         self.assertEqual(app.do("lost"), lost)
         figures = self.assert_adds_up(401_000 + 10, lost)
         self.assertEqual(figures["resync_mismatch"], 0)
-        self.assertEqual(self.process_of(self.watcher(), innocent.pid)["lost"], 0)
+        self.assertEqual(self.watcher().process(innocent.pid)["lost"], 0)
         self.assertEqual(self.watcher().totals()[0], 1010 * SIZE)
         self.assertEqual(app.leave(), "")
         self.server.wait_for_line(rf"Process {app.pid} .* exited but left 1000 buffers")  # not "at most"
