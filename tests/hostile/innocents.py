@@ -3,7 +3,6 @@
 
 import ast
 import contextlib
-import os
 import pathlib
 import re
 import subprocess

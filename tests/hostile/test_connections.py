@@ -237,14 +237,10 @@ class SameTurn(HostileTest):
 
     def turn(self, attacker, other):
         attacker.do("begin()")
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        try:
+        with self.server.is_stopped():
             for puppet in (attacker, other):
-                puppet.process.stdin.write("change()\n")
-                puppet.process.stdin.flush()
+                puppet.tell("change()")
                 puppet.hear()
-        finally:
-            os.kill(self.server.process.pid, signal.SIGCONT)
         for puppet in (attacker, other):
             puppet.hear()
         expected = {attacker.pid: 0, other.pid: self.NEW}

@@ -2,11 +2,9 @@
 """Cases 34, 35, 36 and 48: processes that are somebody else than they seem: in containers, under a number that was
 another's, with a uid that they did not have before. And those who are nobody special and ask for what is not theirs."""
 
-import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import tempfile
 import unittest
@@ -14,7 +12,7 @@ import unittest
 from oracle import ATTACKER, INNOCENT, LEFT_BEHIND, HostileTest
 
 import raw
-from harness import BIN, PATIENCE, Child, Puppet, ServerTest, wait_until
+from harness import BIN, PATIENCE, Child, Puppet, wait_until
 from ring_test import RingPuppet
 
 REGION = 0
@@ -114,10 +112,6 @@ os.waitpid(child, 0) if child else signal.pause()
     def __init__(self, path):
         super().__init__(self.CODE, path)
 
-    def clone(self, number, uid):
-        self.process.stdin.write(f"{number} {uid}\n")
-        self.process.stdin.flush()
-
 
 class WhoeverItWas(HostileTest):
     """A process dies, and its number is another's before the server looks. Both report buffers of the same name."""
@@ -129,19 +123,11 @@ class WhoeverItWas(HostileTest):
         self.cloner = Cloner(self.server.path)
         self.addCleanup(self.cloner.close)
 
-    @contextlib.contextmanager
-    def stopped_server(self):
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.server.process.pid, signal.SIGCONT)
-
     def replace(self, former, uid):
         """The server is stopped."""
         before = self.count_sockets()
         former.kill()
-        self.cloner.clone(former.pid, uid)
+        self.cloner.tell(f"{former.pid} {uid}")
         wait_until(lambda: self.count_sockets() > before, "the newcomer to connect")
 
     def count_sockets(self):
@@ -161,7 +147,7 @@ class WhoeverItWas(HostileTest):
     def test_35_a_number_that_returns(self):
         with self.attack(besides=f"{LEFT_BEHIND}|uid {NEWCOMER}") as attacker:
             attacker.do("c.alloc(0x1000, 4096)", "c.alloc(0x2000, 4096)")
-            with self.stopped_server():
+            with self.server.is_stopped():
                 self.replace(attacker, NEWCOMER)
             self.check_both(attacker.pid, NEWCOMER, 2)
             self.server.wait_for_line(rf"Process {attacker.pid} \(python3, uid {ATTACKER}\) exited but left 2 buffers")
@@ -172,7 +158,7 @@ class WhoeverItWas(HostileTest):
         """Both have the same user, and there is so much in the ring of the dead that it is known beside the living."""
         with self.attack(RingPuppet) as attacker:
             attacker.do("r = r.switch_to(c.ring(65536))", "r.is_quiet = True")
-            with self.stopped_server():
+            with self.server.is_stopped():
                 attacker.do("[r.alloc(0x1000 + n, 64) for n in range(50000)]")
                 self.replace(attacker, ATTACKER)
             self.check_both(attacker.pid, ATTACKER, 50000)
@@ -183,7 +169,7 @@ class WhoeverItWas(HostileTest):
         """What is read of the number then is about the newcomer, and the dead stays unknown."""
         code = "c = raw.Raw(path); c.alloc(0x1000, 4096); say(); wait()"
         with self.attack():
-            with self.stopped_server():
+            with self.server.is_stopped():
                 former = self.attacker(Child, code)
                 former.hear()
                 self.replace(former, ATTACKER)

@@ -33,8 +33,7 @@ for line in sys.stdin:
 
 class LimitTest(HostileTest):
     def begin_to_connect(self, attacker, count):
-        attacker.process.stdin.write(f"{count}\n")
-        attacker.process.stdin.flush()
+        attacker.tell(f"{count}")
 
     def connect_many(self, attacker, count):
         """Returns when the kernel has taken all of them, which need not mean that the server has."""

@@ -18,7 +18,7 @@ import tempfile
 import unittest
 import unittest.mock
 
-from oracle import ATTACKER, LEFT_BEHIND, HostileTest
+from oracle import ATTACKER, HostileTest
 
 import raw
 from harness import BIN, LIB, PATIENCE, Child, ServerTest, read_proc, wait_until
@@ -55,8 +55,7 @@ for line in sys.stdin:
         self.hear()
 
     def leave(self, times):
-        self.process.stdin.write(f"{times}\n")
-        self.process.stdin.flush()
+        self.tell(f"{times}")
         self.hear()
 
 
@@ -451,8 +450,7 @@ class Signals(HostileTest):
                 nonlocal reports
                 for puppet, to in ((attacker, "c"), (ring, "r")):
                     code = f"[({to}.alloc(0x1000 + n, 64), {to}.free(0x1000 + n)) for n in range(200)]"
-                    puppet.process.stdin.write(code + "\n")
-                    puppet.process.stdin.flush()
+                    puppet.tell(code)
                 reports += 400
                 self.storm(self.server.process.pid, self.bystander.pid, attacker.pid, ring.pid)
                 for _ in range(200):

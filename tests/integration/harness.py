@@ -167,6 +167,15 @@ class Server:
     def rss_kib(self):
         return int(re.search(r"VmRSS:\s+(\d+) kB", read_proc(self.process.pid, "status")).group(1))
 
+    @contextlib.contextmanager
+    def is_stopped(self):
+        """A block in which it does not run."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
+
     # How it ends
 
     def _wait(self, patience):
@@ -288,7 +297,7 @@ class Child:
         return line.decode()
 
     def tell(self, word=""):
-        """Lets it go on behind wait()."""
+        """A line for it. Lets it go on behind wait()."""
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
 
@@ -330,8 +339,7 @@ for line in sys.stdin:
 
     def do(self, *statements):
         """Returns when the statements were executed, and the server has acted on what `c` was made to send."""
-        self.process.stdin.write("; ".join(statements) + "\n")
-        self.process.stdin.flush()
+        self.tell("; ".join(statements))
         self.hear()
 
     def run(self, code):
@@ -340,8 +348,7 @@ for line in sys.stdin:
 
     def ask(self, expression):
         """The value of an expression there: plain values, tuples, lists, dicts."""
-        self.process.stdin.write(f"say(repr({expression}))\n")
-        self.process.stdin.flush()
+        self.tell(f"say(repr({expression}))")
         answer = self.hear()
         self.hear()
         return ast.literal_eval(answer)

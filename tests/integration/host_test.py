@@ -9,7 +9,6 @@ import sys
 import tempfile
 
 import harness
-import raw
 import test_smi
 from test_smi import GIB
 

@@ -145,9 +145,8 @@ wait()
         puppet = self.puppet()
         puppet.do("c.alloc(0x1000, 4096)")
         before = self.watch.figures()["reports"]
-        puppet.process.stdin.write("c.alloc(0x2000, 4096); c.send_bytes(raw.message(raw.ALLOC, size=1)[:71]);")
-        puppet.process.stdin.write("c.wait_until_read(); say('cut'); wait()\n")
-        puppet.process.stdin.flush()
+        half = "c.send_bytes(raw.message(raw.ALLOC, size=1)[:71])"
+        puppet.tell(f"c.alloc(0x2000, 4096); {half}; c.wait_until_read(); say('cut'); wait()")
         self.assertEqual(puppet.hear(), "cut")
         puppet.kill()
         self.server.wait_for_line(rf"Process {puppet.pid} .* exited but left 2 buffers allocated: 8.0 KiB dram")
@@ -158,14 +157,10 @@ wait()
         """Frees that are in the socket when their sender dies, more than one read takes, come before the report."""
         puppet = self.puppet()
         puppet.do("[c.alloc(64 * n, 1) for n in range(1500)]")
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        try:
+        with self.server.is_stopped():
             frees = "b''.join(raw.message(raw.FREE, buffer_id=64 * n) for n in range(1, 1500))"
-            puppet.process.stdin.write(f"c.send_bytes({frees}); os.kill(os.getpid(), signal.SIGKILL)\n")
-            puppet.process.stdin.flush()
+            puppet.tell(f"c.send_bytes({frees}); os.kill(os.getpid(), signal.SIGKILL)")
             self.assertEqual(puppet.process.wait(PATIENCE), -signal.SIGKILL)
-        finally:
-            os.kill(self.server.process.pid, signal.SIGCONT)
         self.server.wait_for_line(rf"Process {puppet.pid} .* exited but left 1 buffer allocated")
 
     def test_a_stopped_process_is_not_dead(self):

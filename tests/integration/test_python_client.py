@@ -296,14 +296,11 @@ class WithoutServer(ClientTest):
         """SIGSTOP: the application is held up for seconds at most, and all is right afterwards."""
         a = self.application(stderr=subprocess.DEVNULL)
         a.do("t.report_allocation(0, 1, t.DRAM, 0)")
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        try:
+        with self.server.is_stopped():
             began = time.monotonic()
             a.do("[t.report_allocation(0, 1, t.DRAM, n) for n in range(1, 20000)]")
             a.do("[t.report_deallocation(0, n, t.DRAM) for n in range(19000)]")
             self.assertLess(time.monotonic() - began, 15)
-        finally:
-            os.kill(self.server.process.pid, signal.SIGCONT)
         self.assertEqual(a.ask("t.memory_allocated()"), 1000)
         wait_until(
             lambda: [p["sessions"] for p in self.watch.entries(raw.LIST_PROCESSES)] == [1], "old connections to end"
@@ -327,11 +324,10 @@ class WithoutServer(ClientTest):
         a.do("t._ANSWER_PATIENCE = 1", "t.report_allocation(0, 70, t.DRAM, 1)")
         self.assertEqual(a.ask("t.memory_allocated()"), 70)
         before = self.watch.figures()["sessions_accepted"]
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        for question in "t.devices()", "t.memory_allocated()":
-            self.assertRegex(a.error_of(question)[1], "has not answered for 1 s; is it stopped")
-        a.do("t.report_allocation(0, 7, t.DRAM, 2)")
-        os.kill(self.server.process.pid, signal.SIGCONT)
+        with self.server.is_stopped():
+            for question in "t.devices()", "t.memory_allocated()":
+                self.assertRegex(a.error_of(question)[1], "has not answered for 1 s; is it stopped")
+            a.do("t.report_allocation(0, 7, t.DRAM, 2)")
         self.assertEqual(a.ask("t.memory_allocated()"), 77)
         self.assertEqual([device["device"] for device in a.ask("t.devices()")], [0])
         self.assertEqual(self.held(a.pid), {(0, DRAM, 1): (70, 1), (0, DRAM, 2): (7, 1)})

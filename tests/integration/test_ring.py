@@ -203,8 +203,7 @@ class Order(RingTest):
 class Ends(RingTest):
     def make_and_die(self, how):
         self.a.run("for n in range(300): r.alloc(64 * n, 1024)\nfor n in range(100): r.free(64 * n)")
-        self.a.process.stdin.write(how + "\n")
-        self.a.process.stdin.flush()
+        self.a.tell(how)
 
     def check_report(self, how, count=200):
         line = rf"Process {self.a.pid} \(.*\) {how} but left {count} buffers allocated"
@@ -243,11 +242,10 @@ class Ends(RingTest):
 
     def test_killed_while_the_server_was_about_to_stop(self):
         """The end of both at once: the process is judged by all it has reported."""
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        self.make_and_die("os.kill(os.getpid(), signal.SIGKILL)")
-        self.a.process.wait()
-        self.server.process.terminate()
-        os.kill(self.server.process.pid, signal.SIGCONT)
+        with self.server.is_stopped():
+            self.make_and_die("os.kill(os.getpid(), signal.SIGKILL)")
+            self.a.process.wait()
+            self.server.process.terminate()
         self.server.stop()
         self.server.wait_for_line(rf"Process {self.a.pid} \(.*\) exited but left 200 buffers allocated")
 

@@ -3,11 +3,8 @@
 and the end of the server while a reporter comes again.
 """
 
-import os
-import signal
 import unittest
 
-import raw
 from harness import wait_until
 from ring_test import BarePuppet, RingTest
 
@@ -31,10 +28,9 @@ for n in range(6000): r.alloc(n, 1)
         """Its old ring has more than is taken at once."""
         self.a.run("c = raw.Raw(path); c.fence()")
         self.a.run(self.FORMER)
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        self.a.do("c.send_bytes(raw.hello(raw.REPORTER, features=raw.RING_FEATURES, instance=77))")
-        self.server.process.terminate()
-        os.kill(self.server.process.pid, signal.SIGCONT)
+        with self.server.is_stopped():
+            self.a.do("c.send_bytes(raw.hello(raw.REPORTER, features=raw.RING_FEATURES, instance=77))")
+            self.server.process.terminate()
         self.server.stop()
 
     def test_while_a_reporter_that_comes_again_does_not_read(self):

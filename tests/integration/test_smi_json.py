@@ -13,7 +13,6 @@ import tempfile
 import unittest
 
 import harness
-import raw
 import test_smi
 
 try:

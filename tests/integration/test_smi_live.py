@@ -13,7 +13,6 @@ import time
 import unittest
 
 import harness
-import raw
 
 TT_SMI = str(harness.BIN / "tt-smi")
 MIB = 1 << 20
@@ -286,8 +285,7 @@ class Screen(LiveTest):
         self.reporter()
         terminal = self.terminal("-n", "0.2")
         terminal.wait_for("server up")
-        os.kill(self.server.process.pid, signal.SIGSTOP)
-        try:
+        with self.server.is_stopped():
             terminal.press("?")
             terminal.wait_for("No key ends a process")
             start = time.monotonic()
@@ -295,8 +293,6 @@ class Screen(LiveTest):
             self.assertEqual(terminal.status(), 0)
             self.assertLess(time.monotonic() - start, 4, "it does not wait for the server")
             self.check_restored(terminal)
-        finally:
-            os.kill(self.server.process.pid, signal.SIGCONT)
 
     def test_ascii_and_colour(self):
         self.reporter()

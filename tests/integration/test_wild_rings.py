@@ -5,7 +5,6 @@ once; the server lives on, and nobody else notices anything."""
 import random
 import unittest
 
-import raw
 from descriptors import PREFIX_OF_OLDER
 from harness import wait_until
 from ring_test import SUSPECT_UID, BarePuppet, RingTest
@@ -204,8 +203,7 @@ class Memory(WildTest):
                 """
             )
             cut_off = self.watch.figures()["cut_off"]
-            suspect.process.stdin.write(f"exec({WRITE_ON!r})\n")
-            suspect.process.stdin.flush()
+            suspect.tell(f"exec({WRITE_ON!r})")
             with self.others_are_served():
                 wait_until(lambda: self.watch.figures()["cut_off"] > cut_off, "the reader to see through it")
             self.check_innocent()
