@@ -4,19 +4,16 @@ turns of the loop. It is refused, that is counted, and nobody else notices."""
 
 import contextlib
 import errno
-import mmap
-import os
 import resource
 import select
 import struct
-import tempfile
 import unittest
-import unittest.mock
 
 from oracle import ATTACKER, INNOCENT, LEFT_BEHIND, HostileTest
 
 import raw
-from harness import LIB, Child, wait_until
+from harness import Child, wait_until
+from preload import Preloaded
 from ring_test import RingPuppet
 
 CONNECT = """
@@ -216,22 +213,10 @@ class Descriptors(LimitTest):
             self.stay()
 
 
-class FullTable(LimitTest):
+class FullTable(Preloaded, LimitTest):
     """The host has no open file left for anybody: see integration/helpers/full_table.c."""
 
-    def setUp(self):
-        self.file = tempfile.NamedTemporaryFile(prefix="tt-alloc-table-")
-        self.addCleanup(self.file.close)
-        self.file.truncate(4096)
-        self.page = mmap.mmap(self.file.fileno(), 4096)
-        self.addCleanup(self.page.close)
-        environment = {
-            "LD_PRELOAD": str(LIB / "libfull_table.so"),
-            "TT_FULL_TABLE": self.file.name,
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
-        }
-        with unittest.mock.patch.dict(os.environ, environment):
-            super().setUp()
+    LIBRARY = "full_table"
 
     @contextlib.contextmanager
     def full(self, error):

@@ -7,20 +7,17 @@ chosen calls fail, also those of libev and libsystemd.
 """
 
 import contextlib
-import mmap
-import os
 import signal
 import struct
 import subprocess
-import tempfile
 import unittest
-import unittest.mock
 
 from memory_group import MemoryGroup
 from oracle import ATTACKER, HostileTest
 
 import raw
-from harness import BIN, LIB, PATIENCE, ServerTest, client_environment, wait_until
+from harness import BIN, PATIENCE, ServerTest, client_environment, wait_until
+from preload import Preloaded
 from ring_test import OUTCOMES, REGION, RingTest
 
 FOR_EVER = 2**64 - 1
@@ -34,21 +31,8 @@ class Scarcity:
 
     FIELDS = "calls", "start", "until", "failed"
 
-    def __init__(self):
-        self.file = tempfile.NamedTemporaryFile(prefix="tt-alloc-scarce-")
-        self.file.truncate(4096)
-        self.page = mmap.mmap(self.file.fileno(), 4096)
-
-    def close(self):
-        self.page.close()
-        self.file.close()
-
-    def environment(self):
-        return {
-            "LD_PRELOAD": str(LIB / "libscarce.so"),
-            "TT_SCARCE": self.file.name,
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
-        }
+    def __init__(self, page):
+        self.page = page
 
     @contextlib.contextmanager
     def fail(self, start, count):
@@ -148,7 +132,7 @@ class Conversation:
                 c.query()
 
 
-class Scarce(RingTest):
+class Scarce(Preloaded, RingTest):
     """The innocent of another uid is there before, and says nothing meanwhile."""
 
     OPTIONS = ("--leak-lines", "3")
@@ -158,11 +142,11 @@ class Scarce(RingTest):
     # and without ASan its malloc() as well.
     UNCOUNTED_MAX = 6
 
+    LIBRARY = "scarce"
+
     def setUp(self):
-        self.scarcity = Scarcity()
-        self.addCleanup(self.scarcity.close)
-        with unittest.mock.patch.dict(os.environ, self.scarcity.environment()):
-            super().setUp()
+        super().setUp()
+        self.scarcity = Scarcity(self.page)
         self.a.leave()
         self.conversation = Conversation(self.server.path)
         for part in self.PARTS:

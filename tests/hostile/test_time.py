@@ -5,7 +5,6 @@ Logs that nobody takes, exits by the thousand, clocks that jump, ten thousand cl
 """
 
 import contextlib
-import mmap
 import os
 import re
 import resource
@@ -15,13 +14,15 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import unittest.mock
 
 from oracle import ATTACKER, HostileTest
 
 import raw
-from harness import BIN, LIB, PATIENCE, Child, ServerTest, read_proc, wait_until
+from harness import BIN, PATIENCE, Child, ServerTest, read_proc, wait_until
+from preload import Preloaded
 from ring_test import RingPuppet
 
 SANITIZED = b"libasan" in (BIN / "tt-allocation-server").read_bytes()
@@ -254,36 +255,11 @@ class LeaksWithoutEnd(HostileTest):
                 attacker.leave(1)
 
 
-class WrongClock(HostileTest):
+class WrongClock(Preloaded, HostileTest):
     """The host's clock is set, and only what tells the time of day notices."""
 
+    LIBRARY = "wrong_clock"
     HOUR = 3600 * 10**9
-
-    def setUp(self):
-        self.file = tempfile.NamedTemporaryFile(prefix="tt-alloc-clock-")
-        self.addCleanup(self.file.close)
-        self.file.truncate(4096)
-        self.page = mmap.mmap(self.file.fileno(), 4096)
-        self.addCleanup(self.page.close)
-        environment = {
-            "LD_PRELOAD": str(LIB / "libwrong_clock.so"),
-            "TT_WRONG_CLOCK": self.file.name,
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
-        }
-        # The bystander is started by a call that is given the environment of this moment.
-        with unittest.mock.patch.object(subprocess, "Popen", self.popen_with(environment)):
-            super().setUp()
-
-    @staticmethod
-    def popen_with(environment):
-        popen = subprocess.Popen
-
-        def start(command, **options):
-            if str(command[0]).endswith("tt-allocation-server"):
-                options["env"] = {**os.environ, **environment}
-            return popen(command, **options)
-
-        return start
 
     def set(self, ns):
         self.page[:8] = struct.pack("=q", ns)
@@ -313,6 +289,8 @@ class WrongClock(HostileTest):
             ended = self.wait_for_end_of(attacker.pid, self.watch)
             self.assertLess(before[0] - 1, ended["age"] / 1e9)
             self.assertLess(ended["age"] / 1e9, before[0] + 60)
+            an_hour_ago = time.time() - self.HOUR / 1e9
+            self.assertAlmostEqual(ended["end_time"] / 1e9, an_hour_ago, delta=60)  # so the clock was wrong indeed
             self.set(0)
             self.stay()
         self.assertEqual(self.server.count_lines(r"\(age: \d+ s\)"), 0)

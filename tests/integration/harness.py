@@ -83,6 +83,7 @@ class Server:
     def __init__(self, *options):
         self.options = [str(option) for option in options]
         self.wrapper = CONFINED  # a command that becomes the server
+        self.environment = {}  # beside ours
         self.directory = tempfile.mkdtemp(prefix="tt-alloc-test-")
         os.chmod(self.directory, 0o755)  # clients of other users must get in
         self.path = os.path.join(self.directory, "s.sock")
@@ -100,6 +101,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            env={**os.environ, **self.environment},
         )
         self._reader = threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True)
         self._reader.start()

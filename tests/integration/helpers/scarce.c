@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Preloaded into the server: memory runs out at chosen calls. A test shares a file with it ($TT_SCARCE), counts the
- * calls that ask for memory there, and says which of them fail. It stands before the C library and before ASan's
+ * Preloaded into the server: memory runs out at chosen calls. It counts the calls that ask for memory in a page
+ * that it shares with its test, which says there which of them fail. It stands before the C library and before ASan's
  * runtime, so what libev and libsystemd ask for counts as well.
  */
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
+
+#include "shared_page.h"
 
 struct control {
     uint64_t calls; /* so far; the test sets it to 0 */
@@ -52,14 +52,7 @@ static bool fails(void)
 
 static __attribute__((constructor)) void begin(void)
 {
-    const char *path = getenv("TT_SCARCE");
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *shared = fd < 0 ? MAP_FAILED : NEXT(mmap)(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-    if (shared == MAP_FAILED)
-        _exit(99);
-    close(fd);
-    control = shared;
+    control = shared_page();
 }
 
 void *malloc(size_t size)

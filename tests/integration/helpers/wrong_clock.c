@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Preloaded into the server: the wall clock is wrong by as many ns as a file says ($TT_WRONG_CLOCK), which a test may
- * change at any time, as somebody who sets the clock of a host would.
+ * Preloaded into the server: the wall clock is wrong by as many ns as its test says, who may
+ * change it at any time, as somebody who sets the clock of a host would.
  */
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "shared_page.h"
 
 #define NSEC_PER_SEC 1000000000
 
@@ -21,14 +19,7 @@ static int (*next_clock_gettime)(clockid_t clock, struct timespec *ret);
 
 static __attribute__((constructor)) void begin(void)
 {
-    const char *path = getenv("TT_WRONG_CLOCK");
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *shared = fd < 0 ? MAP_FAILED : mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-
-    if (shared == MAP_FAILED)
-        _exit(99);
-    close(fd);
-    wrong_by = shared;
+    wrong_by = shared_page();
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
