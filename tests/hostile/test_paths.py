@@ -136,9 +136,13 @@ class Paths(HostileTest):
         self._descriptors = self.server.fd_count  # one of them is another now
         told = rf"^(The socket|Listening on|Cannot listen on) {re.escape(str(path))}"
 
+        def connect():
+            with contextlib.suppress(ConnectionRefusedError):
+                return raw.Raw(str(path))
+
         def expect_another(number):
             made = wait_until(lambda: path.is_socket() and path.stat().st_ino != number, "the socket to be back", 8)
-            with raw.Raw(str(path)) as client:
+            with wait_until(connect, "the server to listen there, too") as client:
                 client.info(-1)
             self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o666)
             self.assert_refused(path, 3, "another tt-allocation-server has it")
