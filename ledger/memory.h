@@ -18,8 +18,7 @@
 /* Zeroed, at the beginning of a cache line. NULL: out of memory. */
 void *memory_new(size_t *held, size_t size);
 
-/* MEMORY_BLOCK bytes, zeroed, at an address that is a multiple of that, which the caller counts. NULL: out of memory.
- */
+/* MEMORY_BLOCK bytes, zeroed, at an address that is a multiple of that; the caller counts it. NULL: out of memory. */
 void *memory_new_block(void);
 void memory_free_block(void *block);
 

@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "server/clock.h"
+#include "server/pace.h"
 #include "server/reporting.h"
 #include "server/server.h"
 #include "server/session.h"
@@ -23,7 +24,6 @@
 #define QUESTIONS_A_ROUND 4 /* of one user */
 #define RECORDS_A_STEP 256
 #define SLOTS_A_STEP 1024 /* of a sweep */
-#define SLICE (NSEC_PER_SEC / 4000)
 
 static struct session *first_of(const struct list *queue)
 {
@@ -313,7 +313,7 @@ static void close_some(struct drain *drain, uint64_t stop)
 static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct drain *drain = timer->data;
-    uint64_t stop = clock_now() + SLICE;
+    uint64_t stop = clock_now() + PACE_SLICE;
 
     (void)events;
     if (drain->round_left == 0)
@@ -321,7 +321,7 @@ static void on_slice(struct ev_loop *loop, ev_timer *timer, int events)
     if (drain->round_left == 0 && list_is_empty(&drain->asking) && !list_is_empty(&drain->next))
         begin_round(drain);
     work(drain, stop);
-    close_some(drain, clock_now() + SLICE);
+    close_some(drain, clock_now() + PACE_SLICE);
     if (list_is_empty(&drain->behind) && list_is_empty(&drain->ending) && list_is_empty(&drain->asking) &&
         list_is_empty(&drain->next) && !is_sweeping(drain))
         ev_timer_stop(loop, timer);

@@ -15,10 +15,10 @@
 #include "server/clock.h"
 #include "server/hardware_nodes.h"
 #include "server/log.h"
+#include "server/pace.h"
 
 #define LOOK_PAUSE (NSEC_PER_SEC / 20)
 #define READ_PAUSE (3 * NSEC_PER_SEC)
-#define SLICE (NSEC_PER_SEC / 4000)
 
 /* ---- Which devices there are ---- */
 
@@ -96,7 +96,7 @@ static uint64_t bring_up_to_date(struct hardware *hardware, uint64_t now)
     }
     if (!hardware->is_reading && begin_reading(hardware, now) < 0)
         return now;
-    return go_on_reading(hardware, now + SLICE) < 0 ? now : now + 1;
+    return go_on_reading(hardware, now + PACE_SLICE) < 0 ? now : now + 1;
 }
 
 /* ---- Who holds them ---- */
@@ -125,7 +125,7 @@ static size_t find_held(const struct host *host, int32_t pid, int32_t *ret_held)
 static void serve(struct hardware *hardware, bool knows_holders, uint64_t now)
 {
     struct registry *registry = hardware->registry;
-    uint64_t stop = clock_now() + SLICE;
+    uint64_t stop = clock_now() + PACE_SLICE;
 
     list_for_each (link, &registry->unlocated) {
         struct process *process = LIST_ENTRY(link, struct process, unlocated_link);

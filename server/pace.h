@@ -13,7 +13,10 @@
 #include <ev.h>
 #include <stdint.h>
 
-#define PACE_COLLECT 1e-4 /* seconds */
+#include "server/clock.h"
+
+#define PACE_COLLECT 1e-4                /* seconds */
+#define PACE_SLICE (NSEC_PER_SEC / 4000) /* of a turn, for whoever has more work than a turn may take */
 
 struct server;
 

@@ -16,12 +16,11 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/pace.h"
 #include "server/report_log.h"
 
-/* Each takes a fraction of a millisecond. What a piece of memory costs to give back depends on who else is giving some
- * back at that moment, as the dead process is. */
+/* They take a fraction of a millisecond. */
 #define SLOTS_PER_SLICE 8192
-#define FREE_SLICE (NSEC_PER_SEC / 4000)
 
 /* What small ledgers leave in the heap goes back to the system only when that is asked for. Each hole then costs a
  * system call, some 0.06 ms on a virtual machine; where there are many, they are left to the next clients. */
@@ -82,9 +81,10 @@ static void finish_leak_report(struct job *job)
     report_log_buffers(&subject, &job->largest, ledger_count(job->remains.ledger), job->at);
 }
 
+/* What a piece of memory costs to give back depends on who else gives some back, as the dead process does just then. */
 static struct ledger *free_for_a_slice(struct ledger *ledger)
 {
-    uint64_t stop = clock_now() + FREE_SLICE;
+    uint64_t stop = clock_now() + PACE_SLICE;
 
     do
         ledger = ledger_free_some(ledger, 1);
