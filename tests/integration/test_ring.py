@@ -339,7 +339,7 @@ class SetUp(RingTest):
     def test_a_ring_costs_no_descriptor(self):
         self.a.do(self.CONNECT)
         descriptors = self.server.fd_count()
-        self.a.do("r = c.ring()")
+        self.a.do("r = c.ring()", "c.fence()")  # the server closes its own when it has sent it
         self.assertEqual(self.server.fd_count(), descriptors)
 
     def test_who_did_not_ask_for_the_feature(self):
