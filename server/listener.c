@@ -30,6 +30,12 @@
 #define PAUSE 0.5               /* seconds */
 #define PAUSE_SILENCE (60 * NSEC_PER_SEC)
 
+static int cannot_listen(int error)
+{
+    log_line(LOG_ERR, "Cannot listen: %s", strerror(-error));
+    return error;
+}
+
 static int open_spare(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -58,7 +64,7 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
     if (listener->server->listeners.spare_fd < 0)
         listener->server->listeners.spare_fd = open_spare();
     ev_timer_stop(loop, timer);
-    ev_io_start(loop, &listener->acceptable);
+    server_watch(listener->server, &listener->acceptable);
 }
 
 /* Descriptors have run out: gives the spare one up, takes the connection with it, and closes both. There need not be
@@ -108,7 +114,10 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
     int most = drain_is_closing(&listener->server->drain) ? ACCEPTS_WHILE_CLOSING : ACCEPTS_PER_TURN;
 
     (void)loop;
-    (void)events;
+    if (events & EV_ERROR) { /* the kernel had no memory to watch it with, and libev has given the watcher up */
+        pause_accepting(listener, ENOMEM);
+        return;
+    }
     for (int i = 0; i < most && accept_one(listener); i++)
         ;
 }
@@ -134,7 +143,7 @@ static void listener_start(struct listener *listener, int fd)
     ev_io_init(&listener->acceptable, on_acceptable, fd, EV_READ);
     ev_timer_init(&listener->pause, on_pause_over, 0., PAUSE);
     listener->acceptable.data = listener->pause.data = listener;
-    ev_io_start(listener->server->loop, &listener->acceptable);
+    server_watch(listener->server, &listener->acceptable);
 }
 
 static int listen_on_path(struct listeners *listeners, struct server *server, const char *path)
@@ -146,7 +155,7 @@ static int listen_on_path(struct listeners *listeners, struct server *server, co
 
     if (!listener || !copy) {
         free(copy);
-        return -ENOMEM;
+        return cannot_listen(-ENOMEM);
     }
     error = uid_view_check_socket(&server->uid_view, path);
     if (error == 0)
@@ -177,7 +186,7 @@ void listener_move(struct listener *listener, int former_fd)
     listener->fd = listener->file.fd;
     ev_io_set(&listener->acceptable, listener->fd, EV_READ);
     if (!ev_is_active(&listener->pause))
-        ev_io_start(loop, &listener->acceptable);
+        server_watch(listener->server, &listener->acceptable);
 }
 
 /* A passed socket's path; empty where it has none. */
@@ -215,15 +224,16 @@ static int listen_on_passed(struct listeners *listeners, struct server *server, 
         return -EINVAL;
     }
     error = find_path(fd, &address);
-    if (error == 0)
-        error = uid_view_check_socket(&server->uid_view, address.sun_path[0] ? address.sun_path : NULL);
+    if (error < 0)
+        return cannot_listen(error);
+    error = uid_view_check_socket(&server->uid_view, address.sun_path[0] ? address.sun_path : NULL);
     if (error < 0)
         return error;
     listener = listener_new(listeners, server);
     if (!listener)
-        return -ENOMEM;
+        return cannot_listen(-ENOMEM);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
+        return cannot_listen(-errno);
     socket_file_refuse_descriptors(fd);
     listener_start(listener, fd);
     listener->passed = true;
@@ -235,7 +245,7 @@ int listeners_init(struct listeners *listeners, struct server *server, const cha
 {
     static const char *const default_path = TT_ALLOC_SOCKET_PATH;
     int passed = sd_listen_fds(1);
-    int error = passed < 0 ? passed : 0;
+    int error = passed < 0 ? cannot_listen(passed) : 0;
 
     listeners->spare_fd = open_spare();
     for (int i = 0; i < passed && error == 0; i++)

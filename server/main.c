@@ -176,7 +176,7 @@ static int run(const struct arguments *arguments)
     log_open(arguments->log_level);
     error = server_init(&server, &options);
     if (error == 0)
-        server_run(&server);
+        error = server_run(&server);
     server_done(&server);
     return error;
 }

@@ -28,13 +28,6 @@
 
 #define FD_LIMIT_MAX (1 << 18)
 
-static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
-{
-    (void)watcher;
-    (void)events;
-    ev_break(loop, EVBREAK_ALL);
-}
-
 /* Fed from the loop and nowhere else: a loop that does not turn must be noticed. */
 static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -42,6 +35,12 @@ static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
     (void)timer;
     (void)events;
     manager_notify("WATCHDOG=1");
+}
+
+static void on_no_wait(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+    (void)events;
+    ev_idle_stop(loop, watcher);
 }
 
 static void tell_status(const struct server *server)
@@ -112,16 +111,10 @@ static void start_watchdog(struct server *server)
     ev_timer_start(server->loop, &server->watchdog);
 }
 
-static void start_signals(struct server *server)
+static void ignore_signals(void)
 {
-    static const int signals[] = {SIGTERM, SIGINT};
-
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    for (size_t i = 0; i < 2; i++) {
-        ev_signal_init(&server->terminate[i], on_terminate, signals[i]);
-        ev_signal_start(server->loop, &server->terminate[i]);
-    }
 }
 
 /* The pieces of large ledgers are mapped one by one, so that they go back to the system when their process is gone. */
@@ -137,15 +130,18 @@ int server_init(struct server *server, const struct server_options *options)
     size_t descriptors = raise_fd_limit();
     int error;
 
-    *server = (struct server){
-        .started = clock_now(), .start_time = clock_wall(), .listeners.spare_fd = -1, .socket_watch.fd = -1};
+    *server = (struct server){.started = clock_now(),
+                              .start_time = clock_wall(),
+                              .listeners.spare_fd = -1,
+                              .socket_watch.fd = -1,
+                              .termination.fd = -1};
     list_init(&server->sessions);
     tune_malloc();
     reserve_init();
     places_init(&server->places, descriptors);
     registry_init(&server->registry, on_remains, server);
 
-    server->loop = loop_memory_init(descriptors) < 0 ? NULL : ev_default_loop(EVFLAG_AUTO | EVFLAG_NOENV);
+    server->loop = loop_memory_init(descriptors) < 0 ? NULL : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
     server->scratch = malloc(SERVER_READ_SIZE + TT_ALLOC_FRAME_MAX);
     if (!server->loop || !server->scratch) {
         log_line(LOG_ERR, "Cannot start: no event loop or no memory");
@@ -155,8 +151,10 @@ int server_init(struct server *server, const struct server_options *options)
     server->status.data = server;
     reporter_init(&server->reporter, server->loop, &server->registry, options->leak_lines);
     drain_init(&server->drain, server);
-    start_signals(server);
-    error = learn_users(server, &options->limits);
+    ignore_signals();
+    error = termination_init(&server->termination, server);
+    if (error == 0)
+        error = learn_users(server, &options->limits);
     if (error == 0)
         error = hardware_init(&server->hardware, server->loop, &server->registry, options->root);
     if (error < 0)
@@ -165,6 +163,16 @@ int server_init(struct server *server, const struct server_options *options)
     if (error == 0)
         socket_watch_init(&server->socket_watch, server);
     return error;
+}
+
+/* libev asks the kernel when it begins to wait, and calls a watcher that was refused when that wait is over. */
+void server_watch(struct server *server, ev_io *watcher)
+{
+    ev_io_start(server->loop, watcher);
+    if (ev_is_active(&server->no_wait))
+        return;
+    ev_idle_init(&server->no_wait, on_no_wait);
+    ev_idle_start(server->loop, &server->no_wait);
 }
 
 /* Once a second at most: processes that come and go must not keep systemd busy, nor make us wait for it. */
@@ -176,7 +184,7 @@ void server_update_status(struct server *server)
     ev_timer_start(server->loop, &server->status);
 }
 
-void server_run(struct server *server)
+int server_run(struct server *server)
 {
     start_watchdog(server);
     pace_start(server);
@@ -184,6 +192,7 @@ void server_run(struct server *server)
     sd_notify(0, "READY=1");
     ev_run(server->loop, 0);
     manager_notify("STOPPING=1");
+    return server->termination.error;
 }
 
 void server_done(struct server *server)
@@ -194,6 +203,7 @@ void server_done(struct server *server)
     hardware_done(&server->hardware);
     socket_watch_done(&server->socket_watch);
     listeners_done(&server->listeners);
+    termination_done(&server->termination, server);
     if (server->reporter.loop)
         reporter_done(&server->reporter);
     registry_done(&server->registry);

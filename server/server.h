@@ -20,6 +20,7 @@
 #include "server/registry.h"
 #include "server/reporter.h"
 #include "server/socket_watch.h"
+#include "server/termination.h"
 #include "server/uid_view.h"
 
 #define SERVER_GROUP "tt-alloc" /* its members may see what the buffers of others are */
@@ -45,9 +46,10 @@ struct server {
     unsigned turn; /* of the loop, and what was read in it */
     size_t read_in_turn;
 
-    ev_signal terminate[2];
+    struct termination termination;
     ev_timer watchdog;
     ev_timer status;
+    ev_idle no_wait;
 };
 
 struct server_options {
@@ -60,9 +62,13 @@ struct server_options {
 
 /* Everything but the loop's turning. -errno, and a line was logged. Pair with server_done(), also on failure. */
 int server_init(struct server *server, const struct server_options *options);
-/* Serves until a signal ends it. */
-void server_run(struct server *server);
+/* Serves until a signal ends it. -errno if it cannot, and a line was logged. */
+int server_run(struct server *server);
 void server_done(struct server *server);
+
+/* Begins to watch a descriptor. If the kernel has no memory for that, the watcher is called with EV_ERROR soon, and is
+ * not active any more. */
+void server_watch(struct server *server, ev_io *watcher);
 
 /* Has systemd told how many processes report, within a second; nothing without systemd. */
 void server_update_status(struct server *server);

@@ -186,13 +186,25 @@ ssize_t session_receive(struct session *session, size_t size)
     return got > 0 ? got : -ECONNRESET;
 }
 
+/* The kernel had no memory to watch the connection with, and libev has given the watcher up. */
+static void end_unwatched(struct session *session)
+{
+    session_read_the_rest(session);
+    session_give_up(session);
+    session_end(session, false);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct session *session = watcher->data;
-    ssize_t got = session_receive(session, read_size(session->server));
+    ssize_t got;
 
     (void)loop;
-    (void)events;
+    if (events & EV_ERROR) {
+        end_unwatched(session);
+        return;
+    }
+    got = session_receive(session, read_size(session->server));
     if (got > 0)
         session->server->read_in_turn += (size_t)got;
     if (got < 0 || take_turn(session, (size_t)got) == VERDICT_CLOSE)
@@ -226,7 +238,10 @@ static void on_exited(struct ev_loop *loop, ev_io *watcher, int events)
     struct session *session = watcher->data;
 
     (void)loop;
-    (void)events;
+    if (events & EV_ERROR) {
+        session->server->registry.figures.out_of_memory++; /* it is the end of the stream that will tell */
+        return;
+    }
     session_read_the_rest(session);
     session_end(session, true);
 }
@@ -311,7 +326,7 @@ int session_open(struct server *server, int fd)
     list_append(&server->sessions, &session->link);
     server->registry.figures.sessions++;
     places_take(&server->places, session->user);
-    ev_io_start(server->loop, &session->readable);
+    server_watch(server, &session->readable);
     return 0;
 }
 

@@ -7,6 +7,9 @@ chosen calls fail, also those of libev and libsystemd.
 """
 
 import contextlib
+import itertools
+import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -29,15 +32,13 @@ GONE = (raw.Closed, BrokenPipeError, ConnectionResetError)
 class Scarcity:
     """The page that is shared with scarce.c in the server."""
 
-    FIELDS = "calls", "start", "until", "failed"
-
     def __init__(self, page):
         self.page = page
 
     @contextlib.contextmanager
     def fail(self, start, count):
         """Within the block the calls number start, start + 1, ... fail."""
-        self.page[:32] = struct.pack("=4Q", 0, start, min(start + count, FOR_EVER), 0)
+        self.page[:40] = struct.pack("=5Q", 0, start, min(start + count, FOR_EVER), 0, 0)
         try:
             yield
         finally:
@@ -45,6 +46,10 @@ class Scarcity:
 
     def failed(self):
         return struct.unpack_from("=Q", self.page, 24)[0]
+
+    def unwatched(self):
+        """How many of those were descriptors to be watched."""
+        return struct.unpack_from("=Q", self.page, 32)[0]
 
 
 class Conversation:
@@ -177,8 +182,9 @@ class Scarce(Preloaded, RingTest):
         return sum(figures[name] for name in self.COUNTED)
 
     def sweep(self, part):
-        """Every call in turn, until there are no more. How many of those that failed were not counted."""
-        call = spared = uncounted = 0
+        """Every call in turn, until there are no more. How many of those that failed were not counted. (What is not
+        watched may end by itself before that matters.)"""
+        call = spared = uncounted = unwatched = 0
         before = self.refusals()
         while spared < SPARED_IN_A_ROW:
             with self.scarcity.fail(call, 1):
@@ -186,11 +192,13 @@ class Scarce(Preloaded, RingTest):
             self.settle()
             spared = 0 if self.scarcity.failed() else spared + 1
             after = self.refusals()
-            uncounted += spared == 0 and after == before
+            uncounted += spared == 0 and after == before and not self.scarcity.unwatched()
+            unwatched += after > before and self.scarcity.unwatched()
             before, call = after, call + 1
             if call % 16 == 0:
                 self.check()
         self.assertGreater(call, 10, "calls that ask for memory")
+        self.assertGreaterEqual(unwatched, 2, "a connection and a process")
         return uncounted
 
     def test_37_at_every_single_call(self):
@@ -199,6 +207,8 @@ class Scarce(Preloaded, RingTest):
                 self.assertLessEqual(self.sweep(part), self.UNCOUNTED_MAX)
                 self.check()
         self.server.wait_for_line(r"process \d+ \(uid 0\): out of memory")
+        ends = [each for each in self.watch.entries(raw.LIST_ENDED) if each["process_id"] == os.getpid()]
+        self.assertEqual({each["reason"] for each in ends}, {raw.HUNG_UP}, "we are alive")
 
     def test_37_from_a_call_on(self):
         """Nothing is to be had any more, and the innocent still is what it was when it is over."""
@@ -207,6 +217,36 @@ class Scarce(Preloaded, RingTest):
                 for part in self.PARTS:
                     self.conversation.run(part)
             self.check()
+
+
+class ScarceAtStart(Preloaded, ServerTest):
+    """Whatever its start does not get, it does without, or it says so and leaves."""
+
+    LIBRARY = "scarce"
+
+    def begin(self, call):
+        """What a server says that does not get this call; None once it does not come to it any more."""
+        server = self.make_server()
+        server.wrapper = []  # it would not get the call either
+        self.addCleanup(shutil.rmtree, server.directory)
+        scarcity = Scarcity(self.page)
+        with scarcity.fail(call, 1):
+            try:
+                server.start()
+            except AssertionError:
+                self.assertEqual(server.process.wait(), 1, server.log())
+            except GONE:
+                return None  # that was about our connection
+        if server.process.poll() is None:
+            server.stop()
+        return server.log() if scarcity.failed() else None
+
+    def test_37_at_its_start(self):
+        logs = list(iter(map(self.begin, itertools.count()).__next__, None))
+        self.assertGreater(len(logs), 20)
+        for call, log in enumerate(logs):
+            with self.subTest(call=call):
+                self.assertRegex(log, "memory|Listening")
 
 
 def app(path, uid=-1):

@@ -8,11 +8,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 
 #include "shared_page.h"
@@ -22,6 +24,7 @@ struct control {
     uint64_t from;  /* the first call that fails */
     uint64_t until; /* the first behind it that does not */
     uint64_t failed;
+    uint64_t unwatched; /* of those that failed: descriptors that the kernel did not watch */
 };
 
 static struct control nothing_fails;
@@ -37,12 +40,17 @@ static void *next(const char *name, void **slot)
 }
 
 static void *next_malloc, *next_calloc, *next_realloc, *next_reallocarray, *next_aligned_alloc, *next_strdup,
-    *next_strndup, *next_mmap, *next_mremap, *next_memfd_create;
+    *next_strndup, *next_mmap, *next_mremap, *next_memfd_create, *next_epoll_ctl, *next_getgrnam;
+
+static bool is_spared;
 
 static bool fails(void)
 {
-    uint64_t call = control->calls++;
+    uint64_t call;
 
+    if (is_spared)
+        return false;
+    call = control->calls++;
     if (call < control->from || call >= control->until)
         return false;
     control->failed++;
@@ -104,4 +112,28 @@ void *mremap(void *memory, size_t size, size_t new_size, int flags, ...)
 int memfd_create(const char *name, unsigned flags)
 {
     return fails() ? -1 : NEXT(memfd_create)(name, flags);
+}
+
+/* The kernel has to find memory only for a descriptor that is not watched yet. */
+int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    int result = NEXT(epoll_ctl)(epoll, operation, fd, event);
+
+    if (result < 0 || operation != EPOLL_CTL_ADD || !fails())
+        return result;
+    NEXT(epoll_ctl)(epoll, EPOLL_CTL_DEL, fd, NULL);
+    control->unwatched++;
+    errno = ENOMEM;
+    return -1;
+}
+
+/* glibc 2.36 itself crashes here without memory (nss/nss_database.c). */
+struct group *getgrnam(const char *name)
+{
+    struct group *group;
+
+    is_spared = true;
+    group = NEXT(getgrnam)(name);
+    is_spared = false;
+    return group;
 }
