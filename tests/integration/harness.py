@@ -180,11 +180,22 @@ class Server:
 
     # How it ends
 
+    def _waited_for_a_core(self):
+        """Seconds, so far, in which it and what it started (a sanitizer's search for leaks) could have run."""
+        pid, delays = self.process.pid, []
+        with contextlib.suppress(OSError):  # it has just left
+            children = read_proc(pid, f"task/{pid}/children").split()
+            delays = [int(read_proc(each, "schedstat").split()[1]) for each in (pid, *children)]
+        return sum(delays) / 1e9
+
     def _wait(self, patience):
-        """Its status, or None. Seconds in which the whole machine stood still do not count."""
-        for _ in range(round(10 * patience)):
+        """Its status, or None. Time in which it waited for a core, or the whole machine stood still, does not count."""
+        waited = 0
+        while patience > 0:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self.process.wait(0.1)
+            before, waited = waited, self._waited_for_a_core()
+            patience -= 0.1 - min(max(waited - before, 0), 0.1)
         return None
 
     def stop(self, patience=2):
