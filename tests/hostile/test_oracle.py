@@ -57,7 +57,7 @@ class TheOracle(HostileTest):
     def test_that_dear_calls_are_seen(self):
         with self.fails("a call cost"), self.attack():
             self.stay()
-            self.costs[0] /= 3
+            self.costs[0] = self.costs[-1] / 3
 
 
 if __name__ == "__main__":
