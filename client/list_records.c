@@ -209,6 +209,7 @@ static int take_usage(struct tt_alloc_list *list, const struct tt_alloc_usage_re
         .allocations = record->allocations,
         .frees = record->frees,
         .idle = record->idle,
+        .since = record->since,
     };
     (*count)++;
     return 0;

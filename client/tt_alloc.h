@@ -219,7 +219,8 @@ struct tt_alloc_usage {
     uint64_t peak_bytes;
     uint64_t allocations; /* regions only, as are frees */
     uint64_t frees;
-    uint64_t idle; /* ns since the last report */
+    uint64_t idle;  /* ns since the last report */
+    uint64_t since; /* of a process: when the server first heard of it, ns since 1970; 0 of a device, or not told */
 };
 
 struct tt_alloc_device {

@@ -75,14 +75,13 @@ static int add_pool(struct output *output, struct tt_alloc_usage_record record, 
     return add_frame(output, &record, frames);
 }
 
-/* Regions and pools that were ever used; of others nothing is known, and nothing is said. */
-static int add_usage(struct output *output, int32_t number, int32_t logical_id, const struct usage *usage,
-                     uint64_t idle, uint64_t *frames)
+/* Regions and pools that were ever used; of others nothing is known, and nothing is said. record: what all share. */
+static int add_usage(struct output *output, struct tt_alloc_usage_record record, const struct usage *usage,
+                     uint64_t *frames)
 {
-    struct tt_alloc_usage_record record = {
-        .type = TT_ALLOC_USAGE, .device_id = number, .logical_id = logical_id, .idle = idle};
     int error = 0;
 
+    record.type = TT_ALLOC_USAGE;
     for (unsigned region = 0; region < USAGE_REGIONS && error == 0; region++)
         error = add_region(output, record, usage, region, frames);
     for (unsigned pool = 0; pool < USAGE_POOLS && error == 0; pool++)
@@ -110,6 +109,7 @@ static int add_command(struct output *output, const char *command, uint64_t *fra
 int record_device(struct output *output, const struct device *device, uint64_t now, uint64_t *frames)
 {
     struct tt_alloc_device_record record = device->facts;
+    struct tt_alloc_usage_record shared = {.device_id = device->number, .logical_id = device->logical_id};
     int error;
 
     record.type = TT_ALLOC_DEVICE;
@@ -119,7 +119,8 @@ int record_device(struct output *output, const struct device *device, uint64_t n
     error = add_frame(output, &record, frames);
     if (error < 0)
         return error;
-    return add_usage(output, device->number, device->logical_id, &device->usage, record.idle, frames);
+    shared.idle = record.idle;
+    return add_usage(output, shared, &device->usage, frames);
 }
 
 static_assert(HISTORY_UNIT == TT_ALLOC_HISTORY_UNIT, "samples travel as they are");
@@ -163,6 +164,26 @@ int record_history(struct output *output, struct device *device, const struct tt
     return error;
 }
 
+/* On one device row, or on all (-1). */
+static int add_places(struct output *output, const struct process *process, int32_t number, uint64_t now,
+                      uint64_t *frames)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < ledger_device_count(process->ledger) && error == 0; i++) {
+        const struct ledger_device *place = ledger_device(process->ledger, i);
+        const struct device *device = place->userdata;
+        struct tt_alloc_usage_record shared = {.logical_id = place->device_id, .since = process->known_since};
+
+        if (!device || (number >= 0 && device->number != number))
+            continue;
+        shared.device_id = device->number;
+        shared.idle = since(place->usage.last_activity, now);
+        error = add_usage(output, shared, &place->usage, frames);
+    }
+    return error;
+}
+
 int record_process(struct output *output, const struct process *process, bool with_command, int32_t number,
                    uint64_t now, uint64_t *frames)
 {
@@ -188,14 +209,8 @@ int record_process(struct output *output, const struct process *process, bool wi
     error = add_frame(output, &record, frames);
     if (error == 0 && with_command)
         error = add_command(output, process->facts.command, frames);
-    for (size_t i = 0; i < ledger_device_count(process->ledger) && error == 0; i++) {
-        const struct ledger_device *place = ledger_device(process->ledger, i);
-        const struct device *device = place->userdata;
-
-        if (device && (number < 0 || device->number == number))
-            error = add_usage(output, device->number, place->device_id, &place->usage,
-                              since(place->usage.last_activity, now), frames);
-    }
+    if (error == 0)
+        error = add_places(output, process, number, now, frames);
     return error;
 }
 
@@ -228,7 +243,10 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
     for (size_t i = 0; i < ended->placement_count && error == 0; i++) {
         const struct placement *place = &ended->placements[i];
 
-        error = add_usage(output, place->number, place->logical_id, &place->usage, 0, frames);
+        struct tt_alloc_usage_record shared = {
+            .device_id = place->number, .logical_id = place->logical_id, .since = ended->known_since};
+
+        error = add_usage(output, shared, &place->usage, frames);
     }
     return error;
 }

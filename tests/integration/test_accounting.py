@@ -525,6 +525,26 @@ class Leaks(AccountingTest):
         self.assertEqual(ended["buffers"], 0)
         self.assertEqual(self.server.count_lines(" left "), 0)
 
+    def test_who_was_there_at_one_time(self):
+        """One that came when another was gone, and one that was there before and is there still."""
+
+        def since(process):
+            (moment,) = {used["since"] for used in process["usage"].values()}
+            return moment
+
+        self.a.do("c.alloc(0x1000, 100)")
+        alive = since(self.process(self.a))
+        self.assertLess(since(self.process(self.innocent)), alive)
+        self.a.kill()
+        ended = self.wait_for_end_of(self.a.pid, self.watch)
+        self.assertEqual(since(ended), alive)
+        self.assertLess(alive, ended["end_time"])
+        b = self.puppet()
+        b.do("c.alloc(0x1000, 100)")
+        self.assertLess(ended["end_time"], since(self.process(b)))
+        (device,) = self.watch.entries(raw.LIST_DEVICES)
+        self.assertEqual(since(device), 0)
+
     def test_the_list_of_those_that_ended(self):
         self.a.do("c.alloc(0x1000, 100)", "c.alloc(0x2000, 50)", "c.free(0x1000)", "c.alloc(0x3000, 7, raw.L1)")
         alive = self.process(self.a)
