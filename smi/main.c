@@ -18,9 +18,11 @@
 #include "smi/views/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int fail(const char *what, int error)
 {
@@ -205,11 +207,25 @@ static int run(const struct options *options)
     return options->is_demo ? show_demo(options) : show_view(options);
 }
 
+/* Where one of the standard streams is closed, its number must not become that of a connection, which would then get what
+ * we say. Still nothing can be written there, and the command of `run` finds it closed. */
+static void keep_standard_streams_apart(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     int code;
 
+    keep_standard_streams_apart();
     if (client_is_wanted())
         return client_run();
     setlocale(LC_CTYPE, "");

@@ -263,6 +263,19 @@ os.wait()
             self.assertEqual((result.returncode, result.stdout), (2, ""), words)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
+    def test_streams_that_are_closed(self):
+        """They are closed for the command as well; the result stands, and no word of ours gets to the server instead."""
+        for closed in ([0], [1], [2], [0, 1, 2]):
+            look = " && ".join(f"! [ -e /proc/$$/fd/{fd} ]" for fd in closed)
+            command = ["sh", "-c", f'{look} && exec "$@"', "sh", *program(LEAKING)]
+
+            def close():
+                for fd in closed:
+                    os.close(fd)
+
+            self.assertEqual(self.run_command(command, preexec_fn=close), LEAKS, (closed, self.err_of()))
+        self.assertEqual(self.watcher().figures()["bad_frames"], 0)
+
     def test_options_of_the_command_are_its_own(self):
         self.assertEqual(self.run_command(["echo", "--version", "--strict", "-w", "--", "x"]), 0)
         self.assertEqual(self.out, "--version --strict -w -- x\n")
