@@ -207,8 +207,8 @@ static int run(const struct options *options)
     return options->is_demo ? show_demo(options) : show_view(options);
 }
 
-/* Where one of the standard streams is closed, its number must not become that of a connection, which would then get what
- * we say. Still nothing can be written there, and the command of `run` finds it closed. */
+/* Where one of the standard streams is closed, its number must not become that of a connection, which would then get
+ * what we say. Still nothing can be written there, and the command of `run` finds it closed. */
 static void keep_standard_streams_apart(void)
 {
     int fd;

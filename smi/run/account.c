@@ -3,6 +3,10 @@
 /*
  * A process belongs to the run if it says so, if it was seen in the tree, or if the server has no others. Lists are
  * copied as far as they are ours; a process is known by its serial, which is the server's own and never reused by it.
+ *
+ * A process of our user that names no job, as older clients and those with an environment of their own do, and that
+ * came and went between two looks may be ours or not. It is kept until all has been seen, and then counted if that is
+ * still unclear.
  */
 
 #include "smi/run/account.h"
@@ -12,14 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#define SECOND UINT64_C(1000000000) /* clocks may be set between */
 #define FIRST_PAUSE UINT64_C(1000000)
 #define LAST_PAUSE UINT64_C(50000000)
 
 static bool is_ours(const struct run_account *account, const struct tt_alloc_process *process)
 {
     return account->is_private || process->job == account->job ||
-           run_tree_has(account->tree, process->pid, process->start_time);
+           run_tree_find(account->tree, process->pid, process->start_time, process->end_time) != NULL;
+}
+
+/* Of one that has ended. */
+static bool may_be_ours(const struct run_account *account, const struct tt_alloc_process *process)
+{
+    return process->job == 0 && process->uid == getuid() && process->serial > account->known_before &&
+           (process->start_time == 0 || process->start_time + SECOND > account->began);
 }
 
 /* Another instance of the server has nothing of what the last one knew, and numbers anew. */
@@ -32,7 +45,10 @@ static void meet_server(struct run_account *account)
         (server.start_time > account->server_start ? server.start_time - account->server_start
                                                    : account->server_start - server.start_time) < 1000000000)
         return;
-    account->was_restarted = account->was_restarted || account->was_answered;
+    if (account->was_answered) {
+        account->was_restarted = true;
+        account->known_before = 0;
+    }
     account->server_pid = server.process_id;
     account->server_start = server.start_time;
     account->ended = 0;
@@ -106,7 +122,7 @@ static int copy_ours(struct run_account *account, const struct tt_alloc_list *li
     int r = 0;
 
     for (size_t i = 0; r == 0 && (process = tt_alloc_list_process(list, i)); i++) {
-        if (is_ours(account, process))
+        if (is_ours(account, process) || (has_ended && may_be_ours(account, process)))
             r = run_process_keep(&account->processes, &account->count, process, has_ended);
     }
     return r;
@@ -154,10 +170,55 @@ int run_account_collect(struct run_account *account)
     return conclude(account, r);
 }
 
+static uint64_t clock_now(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static int ask_highest(struct run_account *account)
+{
+    struct tt_alloc_list *live;
+    const struct tt_alloc_process *process;
+    int r = tt_alloc_list_processes(account->connection, NULL, &live);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; (process = tt_alloc_list_process(live, i)); i++)
+        account->known_before = process->serial > account->known_before ? process->serial : account->known_before;
+    tt_alloc_list_free(live);
+    if (account->listed_count > 0 && account->listed[account->listed_count - 1] > account->known_before)
+        account->known_before = account->listed[account->listed_count - 1];
+    return 0;
+}
+
 void run_account_begin(struct run_account *account)
 {
+    account->known_before = UINT64_MAX; /* who has ended by now is none of ours */
+    account->began = clock_now(CLOCK_REALTIME);
     if (account->error == 0)
         run_account_collect(account);
+    account->known_before = 0;
+    if (account->error == 0)
+        conclude(account, ask_highest(account));
+}
+
+struct tree_process *run_account_find(const struct run_account *account, const struct tt_alloc_process *facts)
+{
+    struct tree_process *seen = run_tree_find(account->tree, facts->pid, facts->start_time, facts->end_time);
+
+    return seen || facts->label_pid == 0
+               ? seen
+               : run_tree_find(account->tree, facts->label_pid, facts->start_time, facts->end_time);
+}
+
+static bool is_there(const struct run_account *account, const struct tt_alloc_process *process)
+{
+    const struct tree_process *seen = run_account_find(account, process);
+
+    return seen && seen->is_there;
 }
 
 /* Whether the server takes somebody for alive who is not there any more, as far as can be seen from here. */
@@ -166,7 +227,7 @@ static bool is_behind(const struct run_account *account, const struct tt_alloc_l
     const struct tt_alloc_process *process;
 
     for (size_t i = 0; (process = tt_alloc_list_process(live, i)); i++) {
-        if (is_ours(account, process) && !run_tree_find_living(account->tree, process->pid))
+        if (is_ours(account, process) && !is_there(account, process))
             return true;
     }
     return false;
@@ -191,14 +252,6 @@ static int take_all(struct run_account *account, bool *ret_is_behind)
     return conclude(account, r);
 }
 
-static uint64_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void pause_for(uint64_t ns)
 {
     struct timespec length = {.tv_nsec = (long)ns};
@@ -209,7 +262,7 @@ static void pause_for(uint64_t ns)
 /* Twice at least: what had arrived when it read our first question, it has taken in when it answers the second. */
 static int settle(struct run_account *account, uint64_t limit)
 {
-    uint64_t deadline = clock_now() + limit, pause = FIRST_PAUSE;
+    uint64_t deadline = clock_now(CLOCK_MONOTONIC) + limit, pause = FIRST_PAUSE;
     bool is_behind = true;
     int r = 0;
 
@@ -217,7 +270,7 @@ static int settle(struct run_account *account, uint64_t limit)
     account->is_hung = false;
     for (unsigned turn = 0; r == 0 && (turn < 2 || is_behind || account->error != 0); turn++) {
         r = take_all(account, &is_behind);
-        if (clock_now() > deadline)
+        if (clock_now(CLOCK_MONOTONIC) > deadline)
             break;
         pause_for(pause);
         pause = 2 * pause < LAST_PAUSE ? 2 * pause : LAST_PAUSE;
@@ -225,10 +278,32 @@ static int settle(struct run_account *account, uint64_t limit)
     return r;
 }
 
+/* Now all that can be seen has been seen. */
+static void take_out_unclear(struct run_account *account)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < account->count; i++) {
+        struct run_process *process = &account->processes[i];
+        bool ours = is_ours(account, &process->facts);
+        struct tree_process *seen = ours ? run_account_find(account, &process->facts) : NULL;
+
+        if (seen)
+            seen->reports = true;
+        if (ours)
+            account->processes[kept++] = *process;
+        else
+            run_process_drop(process);
+    }
+    account->unclear = account->count - kept;
+    account->count = kept;
+}
+
 int run_account_finish(struct run_account *account, uint64_t limit)
 {
     int r = settle(account, limit);
 
+    take_out_unclear(account);
     if (r == 0 && account->is_private && account->connection)
         account->error = tt_alloc_list_devices(account->connection, NULL, &account->devices);
     return account->error == -ENOMEM ? -ENOMEM : r;

@@ -20,7 +20,7 @@ struct run_account {
     const char *path;
     uint64_t job;
     bool is_private; /* all that the server knows is of this run */
-    const struct run_tree *tree;
+    struct run_tree *tree;
 
     struct tt_alloc_connection *connection; /* NULL: to be made */
     int error;                              /* of the last question; 0: it was answered */
@@ -32,7 +32,11 @@ struct run_account {
     uint64_t *listed; /* serials of those that its list had, ascending */
     size_t listed_count;
 
-    struct run_process *processes;
+    uint64_t began;        /* ns since 1970 */
+    uint64_t known_before; /* the highest serial that the server had given then */
+    size_t unclear;        /* processes that came and went meanwhile, and may or may not belong to the run */
+
+    struct run_process *processes; /* until the end with the unclear ones */
     size_t count;
     struct tt_alloc_list *devices; /* at the end, of a private server; or NULL */
     bool was_restarted;
@@ -48,6 +52,10 @@ int run_account_collect(struct run_account *account);
 /* After the last process of the run: collects all, through a connection of its own, because that one is accepted behind
  * those of the processes. Waits until the server has noticed who is gone, for limit ns at most. -ENOMEM only. */
 int run_account_finish(struct run_account *account, uint64_t limit);
+
+/* Who of the tree this process of the run is, also where the server is in another PID namespace; NULL: he was never
+ * seen. */
+struct tree_process *run_account_find(const struct run_account *account, const struct tt_alloc_process *facts);
 
 /* Takes zeroed ones. */
 void run_account_clear(struct run_account *account);

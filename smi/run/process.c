@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void drop(struct run_process *process)
+void run_process_drop(struct run_process *process)
 {
     free((void *)process->facts.usage);
     free((char *)process->facts.comm);
@@ -26,7 +26,7 @@ static int copy(const struct tt_alloc_process *facts, bool has_ended, struct run
     process.facts.comm = strdup(facts->comm);
     process.facts.command = strdup(facts->command);
     if (!usage || !process.facts.comm || !process.facts.command) {
-        drop(&process);
+        run_process_drop(&process);
         return -ENOMEM;
     }
     if (facts->usage_count > 0)
@@ -35,46 +35,78 @@ static int copy(const struct tt_alloc_process *facts, bool has_ended, struct run
     return 0;
 }
 
-static struct run_process *find(struct run_process *processes, size_t count, const struct tt_alloc_process *facts)
+static int compare_numbers(uint64_t a, uint64_t b)
 {
-    for (size_t i = count; i-- > 0;) {
-        const struct tt_alloc_process *known = &processes[i].facts;
+    return a < b ? -1 : a > b;
+}
 
-        if (known->serial == facts->serial && known->pid == facts->pid && known->start_time == facts->start_time)
-            return &processes[i];
+static int compare(const struct tt_alloc_process *a, const struct tt_alloc_process *b)
+{
+    int order = compare_numbers(a->serial, b->serial);
+
+    if (order == 0)
+        order = compare_numbers((uint64_t)a->pid, (uint64_t)b->pid);
+    return order ? order : compare_numbers(a->start_time, b->start_time);
+}
+
+/* Where the process stands, or would stand. */
+static size_t find_place(const struct run_process *processes, size_t count, const struct tt_alloc_process *facts)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (compare(&processes[middle].facts, facts) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low;
+}
+
+/* Takes the process over on success. */
+static int insert(struct run_process **processes, size_t *count, size_t place, const struct run_process *process)
+{
+    struct run_process *list = reallocarray(*processes, *count + 1, sizeof(list[0]));
+
+    if (!list)
+        return -ENOMEM;
+    memmove(&list[place + 1], &list[place], (*count - place) * sizeof(list[0]));
+    list[place] = *process;
+    *processes = list;
+    (*count)++;
+    return 0;
 }
 
 int run_process_keep(struct run_process **processes, size_t *count, const struct tt_alloc_process *facts,
                      bool has_ended)
 {
-    struct run_process *place = find(*processes, *count, facts), *list, process;
+    size_t place = find_place(*processes, *count, facts);
+    struct run_process *known = place < *count ? &(*processes)[place] : NULL, process;
     int r;
 
-    if (place && place->has_ended)
+    if (known && compare(&known->facts, facts) != 0)
+        known = NULL;
+    if (known && known->has_ended)
         return 0;
     r = copy(facts, has_ended, &process);
     if (r < 0)
         return r;
-    if (place) {
-        drop(place);
-        *place = process;
+    if (known) {
+        run_process_drop(known);
+        *known = process;
         return 0;
     }
-    list = reallocarray(*processes, *count + 1, sizeof(list[0]));
-    if (!list) {
-        drop(&process);
-        return -ENOMEM;
-    }
-    list[(*count)++] = process;
-    *processes = list;
-    return 0;
+    r = insert(processes, count, place, &process);
+    if (r < 0)
+        run_process_drop(&process);
+    return r;
 }
 
 void run_processes_clear(struct run_process *processes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        drop(&processes[i]);
+        run_process_drop(&processes[i]);
     free(processes);
 }

@@ -2,7 +2,7 @@
 
 /*
  * Who is whose child stands in /proc/PID/task/TID/children. A look goes down from this process, and every process that
- * is found is looked below in turn: the list of those seen is the queue as well.
+ * is found is looked below in turn. Those seen are kept in order, because a run may have very many.
  */
 
 #include "smi/run/tree.h"
@@ -56,31 +56,50 @@ static bool read_stat(const struct run_tree *tree, struct tree_process *process)
     return true;
 }
 
-static struct tree_process *find(const struct run_tree *tree, const struct tree_process *wanted)
+/* Where a process of this number that began at this time or later stands, or would stand. */
+static size_t find_place(const struct run_tree *tree, pid_t pid, uint64_t start_time)
 {
-    for (size_t i = tree->count; i-- > 0;) {
-        if (tree->seen[i].pid == wanted->pid && tree->seen[i].start_time == wanted->start_time)
-            return &tree->seen[i];
+    size_t low = 0, high = tree->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct tree_process *process = &tree->seen[middle];
+
+        if (process->pid < pid || (process->pid == pid && process->start_time < start_time))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return NULL;
+    return low;
+}
+
+static int insert(struct run_tree *tree, size_t place, const struct tree_process *process)
+{
+    struct tree_process *seen = reallocarray(tree->seen, tree->count + 1, sizeof(seen[0]));
+
+    if (!seen)
+        return -ENOMEM;
+    memmove(&seen[place + 1], &seen[place], (tree->count - place) * sizeof(seen[0]));
+    seen[place] = *process;
+    tree->seen = seen;
+    tree->count++;
+    return 0;
 }
 
 /* 1: the process is new. */
 static int add(struct run_tree *tree, const struct tree_process *process)
 {
-    struct tree_process *known = find(tree, process), *seen;
+    size_t place = find_place(tree, process->pid, process->start_time);
+    struct tree_process *known = place < tree->count ? &tree->seen[place] : NULL;
+    int r;
 
-    if (known) {
+    if (known && known->pid == process->pid && known->start_time == process->start_time) {
         known->is_there = process->is_there;
         memcpy(known->comm, process->comm, sizeof(known->comm));
         return 0;
     }
-    seen = reallocarray(tree->seen, tree->count + 1, sizeof(seen[0]));
-    if (!seen)
-        return -ENOMEM;
-    tree->seen = seen;
-    seen[tree->count++] = *process;
-    return 1;
+    r = insert(tree, place, process);
+    return r < 0 ? r : 1;
 }
 
 int run_tree_note(struct run_tree *tree, pid_t pid)
@@ -178,22 +197,34 @@ int run_tree_look(struct run_tree *tree, pid_t except)
 
 struct tree_process *run_tree_find_living(const struct run_tree *tree, pid_t pid)
 {
-    for (size_t i = 0; i < tree->count; i++) {
-        if (tree->seen[i].pid == pid && tree->seen[i].is_there)
+    for (size_t i = find_place(tree, pid, 0); i < tree->count && tree->seen[i].pid == pid; i++) {
+        if (tree->seen[i].is_there)
             return &tree->seen[i];
     }
     return NULL;
 }
 
-bool run_tree_has(const struct run_tree *tree, pid_t pid, uint64_t start_time)
+static struct tree_process *find_last(const struct run_tree *tree, pid_t pid, uint64_t end_time)
 {
-    for (size_t i = 0; i < tree->count; i++) {
-        uint64_t seen = tree->seen[i].start_time;
+    struct tree_process *last = NULL;
 
-        if (tree->seen[i].pid == pid && (seen > start_time ? seen - start_time : start_time - seen) < SAME_START)
-            return true;
+    for (size_t i = find_place(tree, pid, 0); i < tree->count && tree->seen[i].pid == pid; i++) {
+        if (end_time == 0 || tree->seen[i].start_time < end_time + SAME_START)
+            last = &tree->seen[i];
     }
-    return false;
+    return last;
+}
+
+struct tree_process *run_tree_find(const struct run_tree *tree, pid_t pid, uint64_t start_time, uint64_t end_time)
+{
+    size_t i;
+
+    if (start_time == 0)
+        return find_last(tree, pid, end_time);
+    i = find_place(tree, pid, start_time > SAME_START ? start_time - SAME_START : 0);
+    return i < tree->count && tree->seen[i].pid == pid && tree->seen[i].start_time < start_time + SAME_START
+               ? &tree->seen[i]
+               : NULL;
 }
 
 void run_tree_clear(struct run_tree *tree)

@@ -17,12 +17,13 @@ struct tree_process {
     uint64_t start_time; /* ns since 1970 */
     bool is_there;       /* at the last look, and not a zombie */
     bool holds;          /* was seen with a device open */
+    bool reports;        /* the server knows it; see account.h */
     int32_t device;      /* the first such one */
     char comm[16];
 };
 
 struct run_tree {
-    struct tree_process *seen;
+    struct tree_process *seen; /* by number and start */
     size_t count;
     size_t living;      /* at the last look */
     bool has_news;      /* the last look saw somebody new */
@@ -41,8 +42,9 @@ int run_tree_note(struct run_tree *tree, pid_t pid);
 /* Who of that number was there at the last look; NULL: nobody. */
 struct tree_process *run_tree_find_living(const struct run_tree *tree, pid_t pid);
 
-/* Whether a process with this number and about this start time was ever seen. */
-bool run_tree_has(const struct run_tree *tree, pid_t pid, uint64_t start_time);
+/* Who was ever seen with this number and began at about this time, or, if that is not known (0), who had the number
+ * last when it ended at that time (0: it has not); NULL: nobody. */
+struct tree_process *run_tree_find(const struct run_tree *tree, pid_t pid, uint64_t start_time, uint64_t end_time);
 
 /* Takes zeroed ones. */
 void run_tree_clear(struct run_tree *tree);

@@ -15,9 +15,9 @@
 /* Of a process that closed its connection and lived on it is not known what became of its buffers, until it is gone. */
 static bool is_definite(const struct run_facts *facts, const struct run_process *process)
 {
-    if (!process->has_ended)
-        return false;
-    return process->facts.reason == TT_ALLOC_REASON_EXITED || !run_tree_find_living(facts->tree, process->facts.pid);
+    const struct tree_process *seen = run_account_find(facts->account, &process->facts);
+
+    return process->has_ended && (process->facts.reason == TT_ALLOC_REASON_EXITED || !seen || !seen->is_there);
 }
 
 static bool is_counted(const struct run_facts *facts, const struct run_process *process)
@@ -72,18 +72,6 @@ static int compare_leaks(const void *a, const void *b)
     return left->process->facts.pid - right->process->facts.pid;
 }
 
-static bool has_reported(const struct run_account *account, const struct tree_process *process)
-{
-    for (size_t i = 0; i < account->count; i++) {
-        const struct tt_alloc_process *facts = &account->processes[i].facts;
-
-        if (facts->pid == process->pid && facts->start_time + 2000000000 > process->start_time &&
-            process->start_time + 2000000000 > facts->start_time)
-            return true;
-    }
-    return false;
-}
-
 static void look_at_tree(const struct run_facts *facts, struct run_coverage *coverage)
 {
     for (size_t i = 0; i < facts->tree->count; i++) {
@@ -93,9 +81,23 @@ static void look_at_tree(const struct run_facts *facts, struct run_coverage *cov
             coverage->living++;
             coverage->living_one = process;
         }
-        if (process->holds && !has_reported(facts->account, process) && coverage->untracked++ == 0)
+        if (process->holds && !process->reports && coverage->untracked++ == 0)
             coverage->untracked_one = process;
     }
+}
+
+static void look_at_process(const struct run_facts *facts, const struct run_process *process,
+                            struct run_coverage *coverage)
+{
+    const struct tree_process *seen = run_account_find(facts->account, &process->facts);
+
+    coverage->inexact += process->facts.inexact;
+    coverage->lost = add_saturating(coverage->lost, process->facts.lost);
+    coverage->living += !process->has_ended && !(seen && seen->is_there);
+    if (process->facts.usage_count > 0)
+        coverage->reporting++;
+    else if (coverage->silent++ == 0)
+        coverage->silent_one = process;
 }
 
 static struct run_coverage make_coverage(const struct run_facts *facts)
@@ -107,17 +109,12 @@ static struct run_coverage make_coverage(const struct run_facts *facts)
         .has_dropped = account->has_dropped,
         .is_blind = facts->tree->is_blind,
         .holders_hidden = facts->holders->is_unknown,
-        .reporting = account->count,
+        .unclear = account->unclear,
     };
 
     look_at_tree(facts, &coverage);
-    for (size_t i = 0; i < account->count; i++) {
-        const struct run_process *process = &account->processes[i];
-
-        coverage.inexact += process->facts.inexact;
-        coverage.lost = add_saturating(coverage.lost, process->facts.lost);
-        coverage.living += !process->has_ended && !run_tree_find_living(facts->tree, process->facts.pid);
-    }
+    for (size_t i = 0; i < account->count; i++)
+        look_at_process(facts, &account->processes[i], &coverage);
     return coverage;
 }
 
@@ -125,7 +122,7 @@ static bool is_complete(const struct run_coverage *coverage)
 {
     return coverage->error == 0 && !coverage->was_restarted && !coverage->has_dropped && !coverage->is_blind &&
            !coverage->holders_hidden && coverage->untracked == 0 && coverage->living == 0 && coverage->inexact == 0 &&
-           coverage->lost == 0 && coverage->reporting > 0;
+           coverage->lost == 0 && coverage->unclear == 0 && coverage->silent == 0 && coverage->reporting > 0;
 }
 
 static enum run_limit_state compare_limit(const struct run_limit *limit, const struct run_peak *peak)

@@ -83,12 +83,25 @@ static void add_server(struct list *list, const struct run_facts *facts, const s
         add(list, "more processes ended than the server remembers");
 }
 
-static void add_processes(struct list *list, const struct run_coverage *coverage)
+static void add_unheard(struct list *list, const struct run_coverage *coverage)
 {
     if (coverage->untracked > 0)
         add(list, "%zu %s had a device open and did not report, such as pid %d, %s, device %s", coverage->untracked,
             plural(coverage->untracked, "process", "processes"), (int)coverage->untracked_one->pid,
             coverage->untracked_one->comm, device_label(coverage->untracked_one->device).text);
+    if (coverage->silent > 0)
+        add(list, "%zu %s and reported nothing, such as pid %d, %s", coverage->silent,
+            plural(coverage->silent, "process connected", "processes connected"), (int)coverage->silent_one->facts.pid,
+            coverage->silent_one->facts.comm);
+    if (coverage->unclear > 0)
+        add(list, "%zu %s and went without a job, and may be of this run", coverage->unclear,
+            plural(coverage->unclear, "process came", "processes came"));
+    if (coverage->error == 0 && coverage->reporting + coverage->silent == 0)
+        add(list, "no process reported anything");
+}
+
+static void add_processes(struct list *list, const struct run_coverage *coverage)
+{
     if (coverage->living_one)
         add(list, "%zu %s on, such as pid %d, %s", coverage->living,
             plural(coverage->living, "process goes", "processes go"), (int)coverage->living_one->pid,
@@ -101,8 +114,6 @@ static void add_processes(struct list *list, const struct run_coverage *coverage
     if (coverage->lost > 0)
         add(list, "%s %s lost", format_count(coverage->lost).text,
             plural(coverage->lost, "report was", "reports were"));
-    if (coverage->error == 0 && coverage->reporting == 0)
-        add(list, "no process reported anything");
 }
 
 static void add_sources(struct list *list, const struct run_coverage *coverage)
@@ -130,6 +141,7 @@ char *run_words_gaps(const struct run_facts *facts, const struct run_verdict *ve
     if (!list.out)
         return NULL;
     add_server(&list, facts, &verdict->coverage);
+    add_unheard(&list, &verdict->coverage);
     add_processes(&list, &verdict->coverage);
     add_sources(&list, &verdict->coverage);
     add_limits(&list, verdict);

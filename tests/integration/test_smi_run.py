@@ -362,11 +362,41 @@ c.send_bytes(raw.message(raw.ALLOC, size=4096, device_id=0, buffer_id=7, process
         self.assertIn("tt-smi: 2 processes reported, 2 allocations, 0 frees", self.err)
         self.assertEqual(len(re.findall(r"^tt-smi: LEAK 1 buffer, 4\.0K DRAM", self.err, re.M)), 2, self.err)
 
+    OLD_PROGRAM = program(OLD_CLIENT)
+
+    def test_an_older_client_that_ends_at_once(self):
+        """It is gone, and reaped, before the server looks who it is: only its number is known."""
+        process = self.start(f"os.kill({self.server.process.pid}, signal.SIGSTOP)\n{self.OLD_CLIENT}say(1)")
+        process.stdout.readline()
+        wait_until(lambda: not pids_below(process.pid), "the command to be reaped")
+        os.kill(self.server.process.pid, signal.SIGCONT)
+        self.assertEqual(self.finish(process), LEAKS, self.err_of())
+        self.assertIn("tt-smi: 1 process reported, 1 allocation, 0 frees", self.err)
+
+    def test_older_clients_that_nobody_saw(self):
+        """They came and went while nobody looked, and name no job. They may be of this run: it is not known."""
+        code = f"""
+import subprocess
+{CLEAN}
+os.kill(os.getppid(), signal.SIGSTOP)
+for i in range(2):
+    subprocess.run({self.OLD_PROGRAM!r}, check=True)
+os.kill(os.getppid(), signal.SIGCONT)
+"""
+        self.assertEqual(self.run_code(code, "--strict"), INCOMPLETE, self.err_of())
+        self.assertIn("tt-smi: 1 process reported, 1 allocation, 1 free", self.err)
+        self.assertIn("coverage INCOMPLETE: 2 processes came and went without a job, and may be of this run\n", self.err)
+        self.assertEqual(self.run_code(code.replace("range(2)", "range(0)"), "--strict"), 0, self.err_of())
+
     def test_runs_within_runs(self):
         code = f"import subprocess\nsys.exit(subprocess.run({self.command([], program(LEAKING))!r}).returncode)"
         self.assertEqual(self.run_code(code), LEAKS)
         self.assertEqual(self.err.count("command passed, leak gate FAILED"), 1, self.err)
         self.assertEqual(self.err.count(f"command FAILED with {LEAKS}, leak gate FAILED"), 1, self.err)
+
+
+def pids_below(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 def pids_of(watch):
@@ -427,6 +457,15 @@ class Servers(WithServer):
         self.assertEqual(self.finish(process), LEAKS, self.err)
         self.assertIn("tt-smi: LEAK 2 buffers, 1.0M DRAM", self.err)
 
+    def test_stopped_while_the_command_ran(self):
+        """It hears that there was somebody, when it goes on, and nothing of what he had to say."""
+        for command in (program("alloc(0, 1 << 20, DRAM, 1)"), ["sh", "-c", f"echo fill 3 | {harness.BIN / 'app'}"]):
+            stop = f"import subprocess\nos.kill({self.server.process.pid}, signal.{{}})\n"
+            code = f"{CLEAN}\n{stop.format('SIGSTOP')}subprocess.run({command!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\nos.kill({self.server.process.pid}, signal.SIGCONT)"
+            self.assertEqual(self.run_code(code, "--strict"), INCOMPLETE, self.err_of())
+            self.assertRegex(self.err, r"tt-smi: 1 process reported, 1 allocation, 1 free, .*\n.*"
+                             r"coverage INCOMPLETE: 1 process connected and reported nothing, such as pid \d+, (python|app|\\?)")
+
     def test_lost_in_the_middle(self):
         process = self.start(CLEAN + ";" + HOLDING, "--strict")
         process.stdout.readline()
@@ -436,10 +475,15 @@ class Servers(WithServer):
 
     MANY = """
 os.kill(os.getppid(), signal.SIGSTOP)
+watch = raw.Raw(path)
+watch.hello()
 for i in range({}):
     c = raw.Raw(path)
     c.hello(raw.REPORTER)
+    c.send_bytes(raw.message(raw.ALLOC, size=1, device_id=0, buffer_id=1) + raw.message(raw.FREE, device_id=0, buffer_id=1))
     c.close()
+    while watch.entries(raw.LIST_PROCESSES):
+        pass
 os.kill(os.getppid(), signal.SIGCONT)
 """
 

@@ -175,9 +175,9 @@ static int judge(struct run_options options, bool strict, int status, uint64_t b
 {
     struct tt_alloc_usage usages[2] = {{.index = TT_ALLOC_DRAM, .buffers = buffers, .bytes = 9}};
     struct run_process process = make_process(&usages[1], 0, 2, 1, 2);
-    struct run_account account = {.processes = &process, .count = 1};
-    struct suppressions none = {0};
     struct run_tree tree = {0};
+    struct run_account account = {.processes = &process, .count = 1, .tree = &tree};
+    struct suppressions none = {0};
     struct run_holders holders = {0};
     struct run_command command = {.has_ended = true, .status = status};
     struct run_facts facts = {&options, strict, &none, &account, &tree, &holders, &command};
