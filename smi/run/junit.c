@@ -205,6 +205,41 @@ static int open_beside(const char *path, char **ret_name, FILE **ret)
     return 0;
 }
 
+/* A device, a pipe or a link: what stands there is not ours to replace. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static int open_special(const char *path, FILE **ret)
+{
+    *ret = fopen(path, "we");
+    return *ret ? 0 : -errno;
+}
+
+int run_report_try_junit(const char *path)
+{
+    FILE *out = NULL;
+    char *name = NULL;
+    struct stat status;
+    int r = path[0] == '\0' ? -ENOENT : 0;
+
+    if (r == 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return -EISDIR;
+    if (r == 0 && is_special(path))
+        return access(path, W_OK) < 0 ? -errno : 0;
+    if (r == 0)
+        r = open_beside(path, &name, &out);
+    if (r == 0) {
+        fclose(out);
+        unlink(name);
+    }
+    free(name);
+    return r;
+}
+
 /* 0 if all of it was written. */
 static int finish(FILE *out)
 {
@@ -218,16 +253,16 @@ int run_report_junit(const char *path, const struct run_facts *facts, const stru
 {
     FILE *out = NULL;
     char *name = NULL;
-    int finished, r = open_beside(path, &name, &out);
+    int finished, r = is_special(path) ? open_special(path, &out) : open_beside(path, &name, &out);
 
     if (r == 0)
         r = put_document(out, facts, verdict, duration);
     finished = out ? finish(out) : 0;
     if (r == 0)
         r = finished;
-    if (r == 0 && rename(name, path) < 0)
+    if (r == 0 && name && rename(name, path) < 0)
         r = -errno;
-    if (r < 0 && out)
+    if (r < 0 && out && name)
         unlink(name);
     free(name);
     return r;

@@ -12,6 +12,9 @@ int run_report(const struct run_facts *facts, const struct run_verdict *verdict,
 /* Annotations as GitHub's runner reads them from what a step prints. */
 int run_report_github(const struct run_facts *facts, const struct run_verdict *verdict);
 
-/* JUnit XML, in one piece or not at all. */
+/* Whether JUnit XML can be written there: better known now than after an hour of tests. */
+int run_report_try_junit(const char *path);
+
+/* JUnit XML, in one piece or not at all. What is there and is no file is written in place. */
 int run_report_junit(const char *path, const struct run_facts *facts, const struct run_verdict *verdict,
                      uint64_t duration);

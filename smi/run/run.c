@@ -15,14 +15,12 @@
 #include "smi/text/terminal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,24 +48,6 @@ static uint64_t clock_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Better now than after an hour of tests. */
-static int check_junit(const char *path)
-{
-    const char *slash = path ? strrchr(path, '/') : NULL;
-    char *directory = !slash ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
-    struct stat status;
-    int r = 0;
-
-    if (!directory)
-        return -ENOMEM;
-    if (path && faccessat(AT_FDCWD, directory, W_OK, AT_EACCESS) < 0)
-        r = refuse("cannot write %s: %s", path, strerror(errno));
-    else if (path && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        r = refuse("cannot write %s: %s", path, strerror(EISDIR));
-    free(directory);
-    return r;
 }
 
 /* The command may go to another directory. */
@@ -102,6 +82,22 @@ static void say_why_private(const struct run *run, int error)
                 run->path, problem_reason(error));
 }
 
+static void say_why_none(const struct run *run, int error)
+{
+    fprintf(stderr, "tt-smi: no server at %s, and none can be started: ", run->path);
+    if (!run->server.path[0]) {
+        fprintf(stderr,
+                "cannot make a directory in %s: %s\n"
+                "  name another place for it: TMPDIR=DIR\n",
+                run_server_base(), strerror(-error));
+        return;
+    }
+    fprintf(stderr,
+            "%s\n"
+            "  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
+            *run_server_last_words(&run->server) ? run_server_last_words(&run->server) : strerror(-error));
+}
+
 static void start_private_server(struct run *run, int error)
 {
     int r = run_server_start(&run->server);
@@ -114,12 +110,7 @@ static void start_private_server(struct run *run, int error)
         run->account.is_private = true;
         return;
     }
-    fprintf(stderr,
-            "tt-smi: no server at %s, and none can be started: %s\n"
-            "  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
-            run->path,
-            run->server.path[0] && *run_server_last_words(&run->server) ? run_server_last_words(&run->server)
-                                                                        : strerror(-r));
+    say_why_none(run, r);
     run_server_stop(&run->server);
     run->account.error = error;
 }
@@ -139,9 +130,11 @@ static void find_server(struct run *run)
 static int prepare(struct run *run)
 {
     const struct run_options *options = &run->options->run;
-    int r = check_junit(options->junit);
+    int r = options->junit ? run_report_try_junit(options->junit) : 0;
 
-    if (r == 0 && options->suppressions)
+    if (r < 0)
+        return refuse("cannot write '%s': %s", options->junit, strerror(-r));
+    if (options->suppressions)
         r = suppressions_read(options->suppressions, &run->suppressions);
     if (r == 0)
         r = make_absolute(run);

@@ -26,13 +26,17 @@
 #define BACKLOG 512
 #define WORDS_MAX 200
 
-static int make_directory(struct run_server *server)
+const char *run_server_base(void)
 {
     const char *base = secure_getenv("TMPDIR");
+    size_t room = sizeof(((struct run_server *)NULL)->directory) - sizeof("/tt-smi-run-XXXXXX");
 
-    if (!base || base[0] != '/' || strlen(base) + sizeof("/tt-smi-run-XXXXXX") > sizeof(server->directory))
-        base = "/tmp";
-    snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", base);
+    return base && base[0] == '/' && strlen(base) <= room ? base : "/tmp";
+}
+
+static int make_directory(struct run_server *server)
+{
+    snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", run_server_base());
     if (!mkdtemp(server->directory))
         return -errno;
     snprintf(server->path, sizeof(server->path), "%s/server.sock", server->directory);

@@ -25,6 +25,9 @@ struct run_server {
  * negative errno. */
 int run_server_start(struct run_server *ret);
 
+/* Where the directory is made. */
+const char *run_server_base(void);
+
 /* The last line that the server said, why it did not start as a rule; "" if there is none. Lives until the next call.
  */
 const char *run_server_last_words(const struct run_server *server);

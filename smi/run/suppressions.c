@@ -75,10 +75,15 @@ static int read_lines(FILE *file, const char *path, struct suppressions *suppres
 {
     char *line = NULL;
     size_t size = 0;
+    ssize_t length;
     int r = 0;
 
-    for (unsigned number = 1; r == 0 && getline(&line, &size, file) >= 0; number++)
-        r = take_line(suppressions, line, path, number);
+    for (unsigned number = 1; r == 0 && (length = getline(&line, &size, file)) >= 0; number++) {
+        if (strlen(line) == (size_t)length)
+            r = take_line(suppressions, line, path, number);
+        else
+            r = refuse("%s:%u: a rule has no NUL characters", path, number);
+    }
     if (r == 0 && ferror(file))
         r = refuse("cannot read the suppressions in %s: %s", path, strerror(errno));
     free(line);

@@ -237,7 +237,7 @@ os.wait()
         mark = self.place / "mark"
         touch = ["touch", mark]
         rules = self.place / "rules"
-        for text, line in (("leak:*\nlaek:x\n", 2), ("# a\n\nleak:\n", 3), ("leak::dram\n", 1)):
+        for text, line in (("leak:*\nlaek:x\n", 2), ("leak:*\nleak:a\0b\n", 2), ("# a\n\nleak:\n", 3), ("leak::dram\n", 1)):
             rules.write_text(text)
             self.assertEqual(self.run_command(touch, "--suppressions", rules), 2)
             self.assertRegex(self.err, rf"^tt-smi: {rules}:{line}: .*\n$")
@@ -604,6 +604,13 @@ for i in range(3):
             self.assertEqual(self.finish(process), LEAKS)
             self.assertRegex(self.err, rf"^tt-smi: no answer from an allocation server at {self.socket_path()}: .*; this run has one of its own\n")
 
+    def test_no_place_for_a_server(self):
+        environment = {**self.environment(), "TMPDIR": str(self.place / "none")}
+        self.assertEqual(self.run_command(["true"], "--strict", env=environment), INCOMPLETE)
+        self.assertIn(f"tt-smi: no server at {self.socket_path()}, and none can be started: "
+                      f"cannot make a directory in {self.place}/none: No such file or directory\n"
+                      "  name another place for it: TMPDIR=DIR\n", self.err)
+
     def test_no_program_to_start(self):
         alone = self.place / "alone"
         alone.mkdir()
@@ -626,7 +633,7 @@ for i in range(3):
         self.assertIn("no answer from the server", self.err)
 
     def test_signals_are_passed_on(self):
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
             process = self.start(f"import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); signal.signal({int(number)}, signal.SIG_DFL); {LEAKING};" + PAUSING)
             process.stdout.readline()
             process.send_signal(number)
@@ -758,6 +765,28 @@ if len(sys.argv) == 1:
         for options, level in (((), "warning"), (("--strict",), "error")):
             self.run_command(["true"], "--annotate", "github", *options)
             self.assertRegex(self.err, rf"\n::{level} title=Device memory not fully known::no process reported anything\n")
+
+    def test_results_that_are_no_files(self):
+        """What is no file is written where it is: a device or a link must not become a file of ours."""
+        target, link, pipe = self.place / "result.xml", self.place / "link", self.place / "pipe"
+        link.symlink_to(target)
+        target.write_text("old")
+        self.assertEqual(self.run_code(CLEAN, "--junit", link), 0, self.err_of())
+        self.assertEqual(os.readlink(link), str(target))
+        self.assertEqual(xml.etree.ElementTree.parse(target).getroot().tag, "testsuites")
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.assertEqual(self.run_code(CLEAN, "--junit", pipe), 0, self.err_of())
+        self.assertEqual(xml.etree.ElementTree.fromstring(os.read(reader, 1 << 16)).tag, "testsuites")
+
+    def test_names_that_no_file_can_have(self):
+        """They are refused before the command is started."""
+        mark = self.place / "mark"
+        for name in ("", self.place / ("x" * 252), self.place / "rules" / "x"):
+            self.assertEqual(self.run_command(["touch", mark], "--junit", name), 2)
+            self.assertRegex(self.err, "^tt-smi: .*\n$")
+            self.assertFalse(mark.exists())
 
     def test_a_result_that_cannot_be_written(self):
         directory = self.place / "gone"
