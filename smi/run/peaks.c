@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A sum is largest at a moment at which a process begins, so those are the moments that are looked at.
+ * Beginnings and ends of processes are gone through in the order of time, with the sum of the peaks of those that are
+ * there. It is largest at a moment at which a process begins.
  */
 
 #include "smi/run/peaks.h"
 #include "smi/sample/model.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 /* Start times are cut to ticks of the kernel's clock, so one that follows another seems to begin before its end. So
  * early in its life no process has opened a device yet. */
@@ -34,59 +38,146 @@ static void find_in_devices(const struct tt_alloc_list *devices, struct run_peak
     }
 }
 
-/* Whether the process was there when another one began. */
-static bool was_there(const struct run_process *process, uint64_t moment)
+/* What happens at one time is taken in this order: at the moment of its own end a process is not there any more, and
+ * one that is gone at once adds to all that are there. */
+enum step {
+    STEP_END,
+    STEP_BEGIN,
+    STEP_MOMENT,
+};
+
+/* What a process does to the sum of a pool of a device. */
+struct event {
+    int32_t device;
+    uint32_t pool;
+    uint64_t time;
+    enum step step;
+    uint64_t bytes;
+    uint64_t least; /* of that surely at one time */
+};
+
+struct events {
+    struct event *list;
+    size_t count;
+};
+
+static int compare_numbers(uint64_t a, uint64_t b)
 {
-    return process->facts.start_time <= moment && (!process->has_ended || process->facts.end_time > moment + TOO_YOUNG);
+    return a < b ? -1 : a > b;
 }
 
-static uint64_t peak_of(const struct run_process *process, int32_t device, uint32_t pool)
+static int compare_events(const void *a, const void *b)
 {
-    uint64_t bytes = 0;
+    const struct event *left = a, *right = b;
+    int order = compare_numbers(left->pool, right->pool);
+
+    if (order == 0)
+        order = left->device < right->device ? -1 : left->device > right->device;
+    if (order == 0)
+        order = compare_numbers(left->time, right->time);
+    return order ? order : compare_numbers(left->step, right->step);
+}
+
+static bool is_same(const struct tt_alloc_usage *a, const struct tt_alloc_usage *b)
+{
+    return b->is_pool && a->index == b->index && a->device == b->device;
+}
+
+/* A device that the process knows by two numbers is told of twice, and counts at the first. */
+static bool take_usage(const struct run_process *process, size_t place, struct event *ret)
+{
+    const struct tt_alloc_usage *usage = &process->facts.usage[place], *other;
+    struct event event = {.device = usage->device, .pool = usage->index, .time = process->facts.start_time};
+
+    if (!usage->is_pool || usage->index >= TT_ALLOC_POOLS)
+        return false;
+    for (size_t i = 0; i < process->facts.usage_count; i++) {
+        other = &process->facts.usage[i];
+        if (!is_same(usage, other))
+            continue;
+        if (i < place)
+            return false;
+        event.bytes = add_saturating(event.bytes, other->peak_bytes);
+        event.least = other->peak_bytes > event.least ? other->peak_bytes : event.least;
+    }
+    *ret = event;
+    return true;
+}
+
+static void add_process(struct events *events, const struct run_process *process)
+{
+    uint64_t end = process->facts.end_time > TOO_YOUNG ? process->facts.end_time - TOO_YOUNG : 0;
+    bool is_brief = process->has_ended && end <= process->facts.start_time;
+    struct event event;
 
     for (size_t i = 0; i < process->facts.usage_count; i++) {
-        const struct tt_alloc_usage *usage = &process->facts.usage[i];
-
-        if (usage->is_pool && usage->index == pool && usage->device == device)
-            bytes = add_saturating(bytes, usage->peak_bytes);
-    }
-    return bytes;
-}
-
-static uint64_t sum_beside(const struct run_account *account, const struct run_process *beginner, int32_t device,
-                           uint32_t pool)
-{
-    uint64_t bytes = peak_of(beginner, device, pool);
-
-    for (size_t i = 0; i < account->count; i++) {
-        const struct run_process *other = &account->processes[i];
-
-        if (other != beginner && was_there(other, beginner->facts.start_time))
-            bytes = add_saturating(bytes, peak_of(other, device, pool));
-    }
-    return bytes;
-}
-
-static void find_in_process(const struct run_account *account, const struct run_process *process,
-                            struct run_peak peaks[TT_ALLOC_POOLS])
-{
-    for (size_t i = 0; i < process->facts.usage_count; i++) {
-        const struct tt_alloc_usage *usage = &process->facts.usage[i];
-
-        if (usage->is_pool && usage->index < TT_ALLOC_POOLS)
-            raise_peak(&peaks[usage->index], usage->peak_bytes,
-                       sum_beside(account, process, usage->device, usage->index), usage->device);
+        if (!take_usage(process, i, &event))
+            continue;
+        event.step = is_brief ? STEP_MOMENT : STEP_BEGIN;
+        events->list[events->count++] = event;
+        if (!process->has_ended || is_brief)
+            continue;
+        event.step = STEP_END;
+        event.time = end;
+        events->list[events->count++] = event;
     }
 }
 
-void run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS])
+static int list_events(const struct run_account *account, struct events *ret)
 {
+    struct events events = {0};
+    size_t usages = 0;
+
+    for (size_t i = 0; i < account->count; i++)
+        usages += account->processes[i].facts.usage_count;
+    events.list = calloc(2 * usages + 1, sizeof(events.list[0]));
+    if (!events.list)
+        return -ENOMEM;
+    for (size_t i = 0; i < account->count; i++)
+        add_process(&events, &account->processes[i]);
+    qsort(events.list, events.count, sizeof(events.list[0]), compare_events);
+    *ret = events;
+    return 0;
+}
+
+/* In more bits than a process could fill with what it says. */
+static uint64_t clamp(unsigned __int128 sum)
+{
+    return sum > UINT64_MAX ? UINT64_MAX : (uint64_t)sum;
+}
+
+static void go_through(const struct events *events, struct run_peak peaks[TT_ALLOC_POOLS])
+{
+    unsigned __int128 sum = 0;
+
+    for (size_t i = 0; i < events->count; i++) {
+        const struct event *event = &events->list[i], *before = i > 0 ? event - 1 : NULL;
+
+        if (before && (before->device != event->device || before->pool != event->pool))
+            sum = 0;
+        sum += event->step == STEP_END ? 0 : event->bytes;
+        if (event->step != STEP_END)
+            raise_peak(&peaks[event->pool], event->least, clamp(sum), event->device);
+        if (event->step != STEP_BEGIN)
+            sum -= event->bytes;
+    }
+}
+
+int run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS])
+{
+    struct events events;
+    int r;
+
     for (unsigned pool = 0; pool < TT_ALLOC_POOLS; pool++)
         ret[pool] = (struct run_peak){0};
     if (account->devices && !account->was_restarted) {
         find_in_devices(account->devices, ret);
-        return;
+        return 0;
     }
-    for (size_t i = 0; i < account->count; i++)
-        find_in_process(account, &account->processes[i], ret);
+    r = list_events(account, &events);
+    if (r < 0)
+        return r;
+    go_through(&events, ret);
+    free(events.list);
+    return 0;
 }

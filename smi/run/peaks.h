@@ -18,4 +18,5 @@ struct run_peak {
     int32_t device; /* where most is */
 };
 
-void run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS]);
+/* -ENOMEM only. */
+int run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS]);

@@ -161,6 +161,8 @@ int run_judge(const struct run_facts *facts, struct run_verdict *ret)
 
     for (size_t i = 0; r == 0 && i < facts->account->count; i++)
         r = take_usage(facts, &facts->account->processes[i], &verdict);
+    if (r == 0)
+        r = run_peaks_find(facts->account, verdict.peaks);
     if (r < 0) {
         run_verdict_clear(&verdict);
         return r;
@@ -170,7 +172,6 @@ int run_judge(const struct run_facts *facts, struct run_verdict *ret)
     verdict.has_leaks = verdict.leak_count > 0 && facts->options->leak_exit_code != 0;
     verdict.coverage = make_coverage(facts);
     verdict.is_complete = is_complete(&verdict.coverage);
-    run_peaks_find(facts->account, verdict.peaks);
     check_limits(facts, &verdict);
     verdict.code = decide(facts, &verdict);
     *ret = verdict;

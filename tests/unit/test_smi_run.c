@@ -151,7 +151,7 @@ static void check_peak(const struct span *spans, size_t count, uint64_t least, u
 
     for (size_t i = 0; i < count; i++)
         processes[i] = make_process(&usages[i], spans[i].device, spans[i].mib, spans[i].start, spans[i].end);
-    run_peaks_find(&account, peaks);
+    assert_int_equal(run_peaks_find(&account, peaks), 0);
     assert_true(peaks[TT_ALLOC_POOL_DRAM].used);
     assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].least, least * MIB);
     assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].most, most * MIB);
@@ -168,6 +168,68 @@ static void test_peaks(void **state)
     check_peak((struct span[]){{0, 5, 1, 0}, {1, 7, 2, 0}, {0, 1, 3, 0}}, 3, 7, 7, 1);  /* devices apart */
     check_peak((struct span[]){{0, 1, 5, 0}, {0, 2, 1, 0}, {0, 4, 3, 0}}, 3, 4, 7, 0);  /* in any order */
     check_peak((struct span[]){{2, 0, 1, 2}}, 1, 0, 0, 2);
+}
+
+/* The sum beside each process, looked for among all of them. */
+static uint64_t find_most(const struct run_process *processes, size_t count)
+{
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t moment = processes[i].facts.start_time, sum = processes[i].facts.usage[0].peak_bytes;
+
+        for (size_t j = 0; j < count; j++) {
+            const struct tt_alloc_process *other = &processes[j].facts;
+
+            if (j != i && other->start_time <= moment &&
+                (!processes[j].has_ended || other->end_time > moment + SECOND / 50))
+                sum += other->usage[0].peak_bytes;
+        }
+        most = sum > most ? sum : most;
+    }
+    return most;
+}
+
+static void test_peaks_of_many(void **state)
+{
+    enum { COUNT = 60, ROUNDS = 200 };
+    struct tt_alloc_usage usages[COUNT];
+    struct run_process processes[COUNT];
+    struct run_account account = {.processes = processes, .count = COUNT};
+    struct run_peak peaks[TT_ALLOC_POOLS];
+
+    (void)state;
+    srandom(1);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            processes[i] = make_process(&usages[i], 0, 1 + (uint64_t)random() % 9, 1, (uint64_t)random() % 8);
+            processes[i].facts.start_time = SECOND + (uint64_t)random() % 64 * (SECOND / 100);
+            processes[i].facts.end_time = processes[i].facts.start_time + (uint64_t)random() % 16 * (SECOND / 100);
+        }
+        assert_int_equal(run_peaks_find(&account, peaks), 0);
+        assert_int_equal(peaks[TT_ALLOC_POOL_DRAM].most, find_most(processes, COUNT));
+    }
+}
+
+/* One device by two numbers: they add up, also in a process that is gone at once. */
+static void test_peaks_by_two_numbers(void **state)
+{
+    struct tt_alloc_usage usages[2] = {{.is_pool = true, .peak_bytes = 3}, {.is_pool = true, .peak_bytes = 4}};
+    struct run_process process = {
+        .facts = {.start_time = SECOND, .end_time = SECOND, .usage = usages, .usage_count = 2}};
+    struct run_account account = {.processes = &process, .count = 1};
+    struct run_peak peaks[TT_ALLOC_POOLS];
+
+    (void)state;
+    for (int has_ended = 0; has_ended < 2; has_ended++) {
+        process.has_ended = has_ended;
+        assert_int_equal(run_peaks_find(&account, peaks), 0);
+        assert_int_equal(peaks[0].least, 4);
+        assert_int_equal(peaks[0].most, 7);
+    }
+    usages[0].peak_bytes = usages[1].peak_bytes = UINT64_MAX;
+    assert_int_equal(run_peaks_find(&account, peaks), 0);
+    assert_int_equal(peaks[0].most, UINT64_MAX);
 }
 
 /* The code of a run that has what is asked for; buffers: left by its only process. */
@@ -218,8 +280,10 @@ static void test_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_max_peak),         cmocka_unit_test(test_numbers), cmocka_unit_test(test_suppressions),
-        cmocka_unit_test(test_bad_suppressions), cmocka_unit_test(test_peaks),   cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_max_peak),      cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_suppressions),  cmocka_unit_test(test_bad_suppressions),
+        cmocka_unit_test(test_peaks),         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_peaks_of_many), cmocka_unit_test(test_peaks_by_two_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
