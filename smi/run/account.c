@@ -96,23 +96,25 @@ static size_t count_new(const struct run_account *account, const uint64_t *seria
     return fresh;
 }
 
-/* Whether all that have ended since the last look were still in the list. */
+/* Whether all that have ended since the last look were still in the list. It may have more than were counted before it
+ * was asked for. */
 static int check_list(struct run_account *account, const struct tt_alloc_list *list, uint64_t ended)
 {
     size_t count = tt_alloc_list_count(list);
-    uint64_t *serials = calloc(count + 1, sizeof(serials[0]));
+    uint64_t *serials = calloc(count + 1, sizeof(serials[0])), counted = account->ended;
 
     if (!serials)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
         serials[i] = tt_alloc_list_process(list, i)->serial;
     qsort(serials, count, sizeof(serials[0]), compare_serials);
-    if (account->was_answered && count_new(account, serials, count) < ended - account->ended)
-        account->has_dropped = true;
+    if (account->was_answered)
+        counted += count_new(account, serials, count);
+    account->has_dropped = account->has_dropped || (account->was_answered && counted < ended);
+    account->ended = counted > ended ? counted : ended;
     free(account->listed);
     account->listed = serials;
     account->listed_count = count;
-    account->ended = ended;
     return 0;
 }
 
