@@ -16,7 +16,8 @@ test's teardown. Garbage is collected before.
 The figures are tt-allocation-server's, so the allocating code has to report to it. The plugin sets
 TT_ALLOC_TRACKING_ENABLED=1 if the variable is not set. A test that could not be checked, because no server answers or
 because nothing reported, runs as ever; the summary counts it and says why. With --tt-memory=require it fails, so that
-nothing passes because nobody looked. --tt-memory=off checks nothing.
+nothing passes because nobody looked. --tt-memory=off checks nothing. Of several markers the one closest to the test counts,
+and the others do not.
 
 Processes of a test are told from all others by TT_ALLOC_JOB (set if it is not). Under xdist only the worker's own
 process counts, because the children of other workers cannot be told from its own. Under `tt-smi run`, which needs the
@@ -39,6 +40,7 @@ _POOLS = ("dram", "l1", "host")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _BEFORE, _PASSED = pytest.StashKey(), pytest.StashKey()
 _SIZE = re.compile(r"(\d+)(\.\d+)?([KMGT]?)(?:iB)?", re.IGNORECASE)
+_OUR_JOB = "TT_ALLOC_PYTEST_JOB"  # tells workers of xdist that the job is of no run around them
 _LINES = 10  # of a list of what was left
 
 
@@ -75,7 +77,8 @@ class _Limits:
         self.pools = {pool: _parse_size(pool, values.pop(pool)) for pool in _POOLS if pool in values}
         if marker.args or values:
             raise pytest.UsageError(f"tt_memory takes dram=, l1=, host= and leaks=, not {[*marker.args, *values]}")
-        if self.leaks is not None and (not isinstance(self.leaks, int) or self.leaks < 0):
+        is_number = isinstance(self.leaks, int) and not isinstance(self.leaks, bool)
+        if self.leaks is not None and not (is_number and self.leaks >= 0):
             raise pytest.UsageError(f"tt_memory: leaks takes a number of buffers, not {self.leaks!r}")
 
 
@@ -134,11 +137,14 @@ def _is_ours(entry, job):
 class _Plugin:
     def __init__(self, config):
         self._requires = config.getoption("--tt-memory") == "require"
-        self._keeps_peaks = "TT_ALLOC_JOB" in os.environ
-        self._checked, self._unchecked = 0, {}
+        job = os.environ.get("TT_ALLOC_JOB")
+        self._keeps_peaks = job is not None and job != os.environ.get(_OUR_JOB)
+        self._checked, self._unchecked = set(), {}
         # For libraries that are loaded later, and for children.
         os.environ.setdefault("TT_ALLOC_TRACKING_ENABLED", "1")
-        self._job = os.environ.setdefault("TT_ALLOC_JOB", f"{secrets.randbits(64) or 1:016x}").lower().rjust(16, "0")
+        if job is None:
+            job = os.environ["TT_ALLOC_JOB"] = os.environ[_OUR_JOB] = f"{secrets.randbits(64) or 1:016x}"
+        self._job = job.lower().rjust(16, "0")
 
     # Around a test. The call comes after the fixtures; leaks are looked for when these are gone. What comes last is not
     # called where the test itself failed.
@@ -160,7 +166,6 @@ class _Plugin:
     def pytest_runtest_teardown_last(self, item):
         if item.stash.get(_PASSED, False):
             self._check_leaks(item, self._limits_of(item), item.stash[_BEFORE])
-            self._checked += item.nodeid not in self._unchecked
 
     @staticmethod
     def _limits_of(item):
@@ -195,6 +200,7 @@ class _Plugin:
         elif after.is_inexact():
             self._give_up(item, "reports were lost")
         else:
+            self._checked.add(item.nodeid)
             for pool, limit in limits.pools.items():
                 self._check_pool(item, pool, limit, before.use(pool), after.use(pool))
 
@@ -217,11 +223,23 @@ class _Plugin:
             pytest.fail("\n".join([f"tt_memory: {count} buffers were left, allowed {limits.leaks}", *lines[:_LINES]]),
                         pytrace=False)
 
+    # The summary. Under xdist workers have no terminal, and tell the process that has one.
+
+    def pytest_sessionfinish(self, session):
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["tt_memory"] = (list(self._checked), self._unchecked)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node):
+        checked, unchecked = getattr(node, "workeroutput", {}).get("tt_memory", ((), {}))
+        self._checked.update(checked)
+        self._unchecked.update(unchecked)
+
     def pytest_terminal_summary(self, terminalreporter):
         if not self._checked and not self._unchecked:
             return
-        terminalreporter.write_line(
-            f"tt_memory: {self._checked} tests checked, {len(self._unchecked)} could not be")
+        checked = len(self._checked - self._unchecked.keys())
+        terminalreporter.write_line(f"tt_memory: {checked} tests checked, {len(self._unchecked)} could not be")
         for reason in sorted(set(self._unchecked.values())):
             terminalreporter.write_line(f"tt_memory: not checked: {reason}")
 

@@ -25,6 +25,7 @@ def find_pytest():
 
 
 PYTEST = find_pytest()
+HAS_XDIST = PYTEST and harness.run([PYTEST, "-c", "import xdist"]).returncode == 0
 
 PREAMBLE = """
 import os, subprocess, sys
@@ -134,8 +135,44 @@ class Plugin(ServerTest):
         self.assertEqual(self.pytest(code, "--tt-memory=off"), (0, {"test_it": "PASSED"}))
         self.assertNotIn("tt_memory:", self.out)
 
+    def test_who_fails_was_checked_too(self):
+        status, _ = self.pytest("""
+            @tt_memory(dram=1)
+            def test_beyond():
+                alloc(0, 2, DRAM, 1); free(0, 1)
+            @tt_memory(leaks=0)
+            def test_leaking():
+                alloc(0, 2, DRAM, 2)
+            @tt_memory(leaks=0)
+            def test_skipped():
+                pytest.skip()
+            """)
+        self.assertEqual(status, 1)
+        self.assertIn("tt_memory: 2 tests checked, 0 could not be\n", self.out)
+
+    @unittest.skipUnless(HAS_XDIST, "there is no pytest-xdist here")
+    def test_in_workers(self):
+        """Each worker has peaks of its own, and what it could not check is told by the process that has the terminal."""
+        code = """
+            @pytest.mark.parametrize("number", range(8))
+            @tt_memory(dram=4, leaks=0)
+            def test_it(number):
+                alloc(0, 8 - number, DRAM, 1); free(0, 1)
+            @tt_memory(leaks=0)
+            def test_leaking():
+                alloc(0, 9, DRAM, 2)
+            """
+        status, _ = self.pytest(code, "-n", "2")
+        self.assertEqual(status, 1, self.out)
+        self.assertRegex(self.out, "4 failed, 5 passed, 1 error")
+        self.assertIn("tt_memory: 9 tests checked, 0 could not be\n", self.out)
+        self.assertEqual(self.pytest(code, "-n", "2", TT_ALLOC_SOCKET="/nonexistent/s")[0], 0)
+        self.assertIn("tt_memory: 0 tests checked, 9 could not be\n", self.out)
+        self.assertIn("tt_memory: not checked: no server at /nonexistent/s", self.out)
+        self.assertEqual(self.pytest(code, "-n", "2", "--tt-memory=require", TT_ALLOC_SOCKET="/nonexistent/s")[0], 1)
+
     def test_bad_markers(self):
-        for marker in ("dram='10GB'", "leaks=-1", "drum='1G'", "'1G'", "l1=-1", "host=True"):
+        for marker in ("dram='10GB'", "leaks=-1", "leaks=True", "drum='1G'", "'1G'", "l1=-1", "host=True"):
             status, _ = self.pytest(f"""
                 @tt_memory({marker})
                 def test_it():
