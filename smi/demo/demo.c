@@ -68,16 +68,6 @@ static int start_director(struct demo *demo, const struct options *options)
     return r;
 }
 
-static void explain(const struct demo *demo, int error)
-{
-    const char *words = demo->server.path[0] ? run_server_last_words(&demo->server) : "";
-
-    fprintf(stderr,
-            "tt-smi: the demo could not be started: %s\n"
-            "  it needs tt-allocation-server beside tt-smi or in a directory of PATH\n",
-            *words ? words : strerror(-error));
-}
-
 int demo_start(const struct options *options, struct demo *ret)
 {
     struct demo demo = {.life = -1};
@@ -88,7 +78,8 @@ int demo_start(const struct options *options, struct demo *ret)
     if (r == 0)
         r = start_director(&demo, options);
     if (r < 0) {
-        explain(&demo, r);
+        fputs("tt-smi: the demo could not be started: ", stderr);
+        run_server_explain(&demo.server, r);
         demo_stop(&demo);
         return r;
     }

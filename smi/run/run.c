@@ -82,22 +82,6 @@ static void say_why_private(const struct run *run, int error)
                 run->path, problem_reason(error));
 }
 
-static void say_why_none(const struct run *run, int error)
-{
-    fprintf(stderr, "tt-smi: no server at %s, and none can be started: ", run->path);
-    if (!run->server.path[0]) {
-        fprintf(stderr,
-                "cannot make a directory in %s: %s\n"
-                "  name another place for it: TMPDIR=DIR\n",
-                run_server_base(), strerror(-error));
-        return;
-    }
-    fprintf(stderr,
-            "%s\n"
-            "  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
-            *run_server_last_words(&run->server) ? run_server_last_words(&run->server) : strerror(-error));
-}
-
 static void start_private_server(struct run *run, int error)
 {
     int r = run_server_start(&run->server);
@@ -110,7 +94,8 @@ static void start_private_server(struct run *run, int error)
         run->account.is_private = true;
         return;
     }
-    say_why_none(run, r);
+    fprintf(stderr, "tt-smi: no server at %s, and none can be started: ", run->path);
+    run_server_explain(&run->server, r);
     run_server_stop(&run->server);
     run->account.error = error;
 }

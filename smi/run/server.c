@@ -26,7 +26,8 @@
 #define BACKLOG 512
 #define WORDS_MAX 200
 
-const char *run_server_base(void)
+/* Where the directory is made. */
+static const char *base_directory(void)
 {
     const char *base = secure_getenv("TMPDIR");
     size_t room = sizeof(((struct run_server *)NULL)->directory) - sizeof("/tt-smi-run-XXXXXX");
@@ -36,7 +37,7 @@ const char *run_server_base(void)
 
 static int make_directory(struct run_server *server)
 {
-    snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", run_server_base());
+    snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", base_directory());
     if (!mkdtemp(server->directory))
         return -errno;
     snprintf(server->path, sizeof(server->path), "%s/server.sock", server->directory);
@@ -120,7 +121,8 @@ int run_server_start(struct run_server *ret)
     return 0;
 }
 
-const char *run_server_last_words(const struct run_server *server)
+/* The last line that it said, why it did not start as a rule; "" if there is none. Lives until the next call. */
+static const char *last_words(const struct run_server *server)
 {
     static char text[WORDS_MAX];
     off_t end = lseek(server->log, 0, SEEK_END);
@@ -133,6 +135,24 @@ const char *run_server_last_words(const struct run_server *server)
     text[length > 0 ? length : 0] = '\0';
     line = strrchr(text, '\n');
     return line ? line + 1 : text;
+}
+
+void run_server_explain(const struct run_server *server, int error)
+{
+    const char *words = server->path[0] ? last_words(server) : "";
+
+    if (*words)
+        fprintf(stderr,
+                "%s\n"
+                "  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
+                words);
+    else if (server->path[0])
+        fprintf(stderr, "%s\n", strerror(-error));
+    else
+        fprintf(stderr,
+                "cannot make a directory in %s: %s\n"
+                "  name another place for it: TMPDIR=DIR\n",
+                base_directory(), strerror(-error));
 }
 
 void run_server_reap(struct run_server *server)

@@ -25,12 +25,8 @@ struct run_server {
  * negative errno. */
 int run_server_start(struct run_server *ret);
 
-/* Where the directory is made. */
-const char *run_server_base(void);
-
-/* The last line that the server said, why it did not start as a rule; "" if there is none. Lives until the next call.
- */
-const char *run_server_last_words(const struct run_server *server);
+/* Says on stderr why it did not start, behind what stands there already, and what to do about it. */
+void run_server_explain(const struct run_server *server, int error);
 
 /* Ends it and waits for that. Takes zeroed ones. */
 void run_server_stop(struct run_server *server);
