@@ -57,5 +57,15 @@ struct formatted board_name(const struct device_row *row);
 /* "61C 23W", or "" where neither is known. */
 struct formatted describe_sensors(const struct device_row *row);
 
+/* The model of what the view has gone back to, or of now. -ENOMEM. */
+struct then {
+    struct live_model model;
+    struct past_table table;
+    struct growth growth;
+};
+
+int then_make(const struct live_model *model, const struct live_view *view, struct then *ret);
+void then_clear(struct then *then);
+
 /* The filter of the command line, and the device that was chosen here. *device holds its number. */
 struct filter view_filter(const struct live_model *model, const struct live_view *view, int32_t *device);

@@ -84,7 +84,8 @@ static void add_server(struct items *items, const struct live_model *model)
     if (!snapshot->path) {
         add(items, DIM, 5, "server not asked");
     } else if (model->error == 0) {
-        add(items, PLAIN, 6, "server up %s", format_age(snapshot->uptime).text);
+        if (snapshot->uptime > 0) /* it had begun then */
+            add(items, PLAIN, 6, "server up %s", format_age(snapshot->uptime).text);
     } else {
         uint64_t age = model->lost_since != 0 && model->now > model->lost_since ? model->now - model->lost_since : 0;
 
@@ -107,19 +108,17 @@ static void add_coverage(struct items *items, const struct coverage *coverage, b
 
 static void describe_time(const struct live_model *model, const struct live_view *view, struct item *ret)
 {
-    uint64_t back = (uint64_t)view->back * 1000000000;
+    uint64_t back = (uint64_t)view_back(view) * 1000000000, now = model->moment + back;
     double interval = (double)model->interval / 1e9;
 
     ret->pen = view->is_frozen || back > 0 ? (struct pen){INK_YELLOW, PEN_BOLD} : PLAIN;
     if (back > 0)
-        snprintf(ret->text, sizeof(ret->text), "%s (-%s)",
-                 format_clock(model->snapshot->time - back, model->snapshot->time).text, format_age(back).text);
+        snprintf(ret->text, sizeof(ret->text), "%s (-%s)", format_clock(model->moment, now).text,
+                 format_age(back).text);
     else if (view->is_frozen)
-        snprintf(ret->text, sizeof(ret->text), "%s frozen",
-                 format_clock(model->snapshot->time, model->snapshot->time).text);
+        snprintf(ret->text, sizeof(ret->text), "%s frozen", format_clock(now, now).text);
     else
-        snprintf(ret->text, sizeof(ret->text), "%s %gs",
-                 format_clock(model->snapshot->time, model->snapshot->time).text, interval);
+        snprintf(ret->text, sizeof(ret->text), "%s %gs", format_clock(now, now).text, interval);
 }
 
 void draw_header(const struct area *area, const struct live_model *model, const struct live_view *view)
@@ -135,7 +134,7 @@ void draw_header(const struct area *area, const struct live_model *model, const 
     add(&items, BOLD, 8, "tt-smi");
     add(&items, PLAIN, 7, "%.64s", model->snapshot->name);
     add_server(&items, model);
-    add_coverage(&items, &model->snapshot->coverage, snapshot_is_told(model->snapshot));
+    add_coverage(&items, &model->snapshot->coverage, model->knows_processes && snapshot_is_told(model->snapshot));
     put_items(&left, &items);
     area_put_right(area, left.width + 1, 0, width - 1, time.pen, time.text);
 }
@@ -153,10 +152,10 @@ void draw_events(const struct area *area, const struct live_model *model)
     bool chosen[EVENTS_MAX];
     size_t y = 0;
 
-    events_choose(events, area->height, model->snapshot->time, chosen);
+    events_choose(events, area->height, model->moment, model->is_past ? model->moment : UINT64_MAX, chosen);
     for (size_t i = 0; i < events->count; i++) {
         if (chosen[i])
-            draw_event(area, y++, &events->list[i], model->snapshot->time);
+            draw_event(area, y++, &events->list[i], model->moment);
     }
 }
 

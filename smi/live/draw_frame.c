@@ -51,7 +51,7 @@ static int draw_tables(const struct area *all, const struct live_model *model, s
     return draw_table(&table, &status, model, view);
 }
 
-int draw_frame(struct screen *screen, const struct live_model *model, struct live_view *view)
+static int draw_model(struct screen *screen, const struct live_model *model, struct live_view *view)
 {
     struct area all = screen_area(screen), header, keys, page;
     const struct layout *layout = &view->shown.layout;
@@ -71,5 +71,17 @@ int draw_frame(struct screen *screen, const struct live_model *model, struct liv
         screen_fade(screen, first, end);
     draw_header(&header, model, view);
     draw_keys(&keys, view);
+    return r;
+}
+
+int draw_frame(struct screen *screen, const struct live_model *model, struct live_view *view)
+{
+    struct then then;
+    int r = then_make(model, view, &then);
+
+    if (r < 0)
+        return r;
+    r = draw_model(screen, &then.model, view);
+    then_clear(&then);
     return r;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LINE_TEXT 4096
+#define SECOND UINT64_C(1000000000)
 
 static size_t width_of(const bool has[FIELDS])
 {
@@ -185,20 +186,53 @@ static const char *no_lines(const struct live_model *model, const struct live_vi
     return snapshot_is_told(model->snapshot) ? "No process reports buffers." : "No process has a device open.";
 }
 
-static void draw_status(const struct area *area, const struct live_view *view, size_t lines)
+static void draw_no_lines(const struct area *area, const struct live_model *model, const struct live_view *view)
+{
+    uint64_t since = model->known_since;
+
+    if (model->knows_processes)
+        area_put(area, 0, 1, DIM, no_lines(model, view));
+    else
+        area_print(area, 0, 1, DIM, "Seen by this view only since %s.", format_clock(since, since).text);
+}
+
+/* Where samples are far apart or were not taken, the last one before may be older than the picture. */
+static void draw_moment(const struct area *area, size_t x, const struct live_model *model)
+{
+    uint64_t seen = model->snapshot->time, moment = model->moment;
+    bool is_near = seen + SECOND > moment;
+
+    area_print(area, x, 0, (struct pen){INK_YELLOW, 0}, "  %s%s",
+               !model->knows_processes ? "not known at "
+               : is_near               ? "at "
+                                       : "as last seen at ",
+               format_clock(is_near ? moment : seen, moment).text);
+}
+
+static size_t draw_count(const struct area *area, const struct live_model *model, const struct live_view *view,
+                         size_t lines)
 {
     const char *what = view->settings.is_tree ? "lines" : plural(lines, "process", "processes");
     bool is_part = lines > view->shown.lines_visible;
-    size_t x = is_part ? area_print(area, 0, 0, DIM, "%s %zu-%zu of %zu", what, view->first + 1,
-                                    view->first + view->shown.lines_visible, lines)
-                       : area_print(area, 0, 0, DIM, "%zu %s", lines, what);
+
+    if (!model->knows_processes)
+        return area_put(area, 0, 0, DIM, "processes");
+    return is_part ? area_print(area, 0, 0, DIM, "%s %zu-%zu of %zu", what, view->first + 1,
+                                view->first + view->shown.lines_visible, lines)
+                   : area_print(area, 0, 0, DIM, "%zu %s", lines, what);
+}
+
+static void draw_status(const struct area *area, const struct live_model *model, const struct live_view *view,
+                        size_t lines)
+{
+    size_t x = draw_count(area, model, view, lines);
 
     if (view->has_device)
         x = area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  device %s only", device_label(view->device).text);
     if (view->filter_text[0])
         x = area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  filter: %s", view->filter_text);
-    if (view->back > 0)
-        area_put(area, x, 0, (struct pen){INK_YELLOW, 0}, "  as they are now");
+    if (model->is_past)
+        draw_moment(area, x, model);
 }
 
 static void draw_lines(const struct area *area, const struct lines *lines, const struct live_model *model,
@@ -216,7 +250,7 @@ static void draw_lines(const struct area *area, const struct lines *lines, const
             area_mark(area, 1 + i, PEN_REVERSE);
     }
     if (lines->count == 0)
-        area_put(area, 0, 1, DIM, no_lines(model, view));
+        draw_no_lines(area, model, view);
 }
 
 int draw_table(const struct area *area, const struct area *status, const struct live_model *model,
@@ -242,7 +276,7 @@ int draw_table(const struct area *area, const struct area *status, const struct 
     choose_columns(view, area->width, &lines);
     draw_headings(area, view);
     draw_lines(area, &lines, model, view);
-    draw_status(status, view, lines.count);
+    draw_status(status, model, view, lines.count);
     lines_clear(&lines);
     return 0;
 }

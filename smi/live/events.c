@@ -218,14 +218,16 @@ static bool is_pressing(const struct event *event, uint64_t now)
     return event->ink == INK_RED && now < event->time + PRESSING;
 }
 
-void events_choose(const struct events *events, size_t lines, uint64_t now, bool ret_chosen[EVENTS_MAX])
+void events_choose(const struct events *events, size_t lines, uint64_t now, uint64_t until, bool ret_chosen[EVENTS_MAX])
 {
     size_t left = lines;
 
     memset(ret_chosen, 0, EVENTS_MAX * sizeof(*ret_chosen));
     for (int pressing = 1; pressing >= 0; pressing--) {
         for (size_t i = events->count; left > 0 && i > 0; i--) {
-            if (ret_chosen[i - 1] || (pressing && !is_pressing(&events->list[i - 1], now)))
+            const struct event *event = &events->list[i - 1];
+
+            if (ret_chosen[i - 1] || event->time > until || (pressing && !is_pressing(event, now)))
                 continue;
             ret_chosen[i - 1] = true;
             left--;

@@ -35,9 +35,10 @@ int events_note(struct events *events, const struct snapshot *snapshot, const st
 
 /*
  * Marks those to show on so many lines: the newest, but what somebody has to see (a leak, a server that is gone) is not
- * pushed out by anything else for a minute.
+ * pushed out by anything else for a minute. None later than `until`, for a view that has gone back.
  */
-void events_choose(const struct events *events, size_t lines, uint64_t now, bool ret_chosen[EVENTS_MAX]);
+void events_choose(const struct events *events, size_t lines, uint64_t now, uint64_t until,
+                   bool ret_chosen[EVENTS_MAX]);
 
 /* Takes zeroed ones. */
 void events_clear(struct events *events);

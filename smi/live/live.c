@@ -61,6 +61,7 @@ static void prepare(struct loop *loop, const struct options *options)
         .history = &loop->history,
         .growth = &loop->growth,
         .events = &loop->events,
+        .past = &loop->past,
         .interval = options->interval,
     };
     for (size_t i = 0; i < SOURCES; i++)
@@ -105,6 +106,7 @@ static void close_all(struct loop *loop)
     history_clear(&loop->history);
     growth_clear(&loop->growth);
     events_clear(&loop->events);
+    past_clear(&loop->past);
     free(loop->settings_path);
 }
 

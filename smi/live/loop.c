@@ -79,6 +79,8 @@ static int receive(struct loop *loop, struct sample *fresh)
     }
     if (r == 0)
         r = take_in(loop, fresh);
+    if (r == 0 && loop->has_snapshot)
+        r = past_note(&loop->past, &loop->snapshot, &fresh->snapshot);
     snapshot_clear(&loop->snapshot);
     loop->snapshot = fresh->snapshot;
     fresh->snapshot = (struct snapshot){0};

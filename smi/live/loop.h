@@ -29,6 +29,7 @@ struct loop {
     struct history history;
     struct growth growth;
     struct events events;
+    struct past past;
     struct live_model model;
     struct live_view view;
     char *settings_path; /* NULL: there is none */

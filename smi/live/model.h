@@ -6,6 +6,7 @@
 #include "smi/live/events.h"
 #include "smi/live/growth.h"
 #include "smi/live/history.h"
+#include "smi/live/past.h"
 
 struct live_model {
     const struct snapshot *snapshot; /* the last one of which the server told, if there ever was one */
@@ -13,8 +14,14 @@ struct live_model {
     const struct history *history;
     const struct growth *growth;
     const struct events *events;
+    const struct past *past;
     uint64_t now;        /* ns since 1970 */
     uint64_t interval;   /* ns */
     int error;           /* negative errno: the server does not answer now, */
     uint64_t lost_since; /* and has not since; 0: it never did */
+
+    /* Of a picture, set by draw_frame(): snapshot and growth are then those of the past, where that is shown. */
+    bool is_past, knows_processes;
+    uint64_t moment;      /* that is shown */
+    uint64_t known_since; /* processes */
 };

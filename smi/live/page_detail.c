@@ -139,7 +139,10 @@ static int write_histories(FILE *out, const struct live_model *model, const stru
 
     if (row->tracking == TRACKING_EXITED)
         return 0;
-    fputs("\nWhat it held in the last 5 minutes, as far as it was seen from here:\n", out);
+    fputc('\n', out);
+    if (model->is_past)
+        return style_line(out, style, TINT_NONE, "%s", "Its last minutes and its buffers are shown of now only.");
+    fputs("What it held in the last 5 minutes, as far as it was seen from here:\n", out);
     for (uint32_t pool = 0; r == 0 && pool < GROWTH_POOLS; pool++)
         r = write_history(out, model, row, pool, style);
     return r;
@@ -150,11 +153,19 @@ static int write_buffers(FILE *out, const struct live_model *model, const struct
 {
     struct filter filter = *model->filter;
 
-    if (row->tracking != TRACKING_REPORTING || row->facts.buffers == 0)
+    if (model->is_past || row->tracking != TRACKING_REPORTING || row->facts.buffers == 0)
         return 0;
     filter.pid = row->facts.pid;
     fputc('\n', out);
     return page_write_top(out, model, &filter, style);
+}
+
+static int write_missing(FILE *out, const struct live_model *model, int32_t pid, const struct style *style)
+{
+    if (!model->is_past)
+        return style_line(out, style, TINT_NONE, "Process %d has ended.", pid);
+    return style_line(out, style, TINT_NONE, "Process %d was not %s at %s.", pid,
+                      model->knows_processes ? "there" : "seen", format_clock(model->moment, model->moment).text);
 }
 
 int page_write_detail(FILE *out, const struct live_model *model, const struct live_view *view,
@@ -167,7 +178,7 @@ int page_write_detail(FILE *out, const struct live_model *model, const struct li
     if (!row)
         row = find(snapshot->leaks, snapshot->leak_count, &view->key);
     if (!row)
-        return style_line(out, style, TINT_NONE, "Process %d has ended.", view->key.pid);
+        return write_missing(out, model, view->key.pid, style);
     r = write_who(out, row, snapshot->time, style);
     if (r == 0)
         r = write_regions(out, row, style);

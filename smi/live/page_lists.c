@@ -25,7 +25,7 @@ static uint64_t count_all(const struct live_model *model, int32_t pid)
 bool page_wants_buffers(const struct live_model *model, const struct live_view *view, int32_t *ret_pid)
 {
     *ret_pid = view->page == PAGE_DETAIL ? view->key.pid : model->filter->pid;
-    return (view->page == PAGE_BUFFERS || (view->page == PAGE_DETAIL && *ret_pid > 0)) &&
+    return (view->page == PAGE_BUFFERS || (view->page == PAGE_DETAIL && *ret_pid > 0 && view->back == 0)) &&
            count_all(model, *ret_pid) <= BUFFERS_MOST;
 }
 

@@ -94,6 +94,12 @@ void view_take(struct live_view *view, const struct input *input);
 void view_settle(struct live_view *view, const struct lines *lines, size_t visible);
 void view_settle_devices(struct live_view *view, size_t devices);
 
+/* How many seconds ago what is shown was: lists of buffers and leaks, help and setup are of now. */
+static inline size_t view_back(const struct live_view *view)
+{
+    return view->page == PAGE_TABLE || view->page == PAGE_DETAIL ? view->back : 0;
+}
+
 /* ---- Between the files of this part ---- */
 
 /* While a filter is typed. */

@@ -48,7 +48,7 @@ static void move_sideways(struct live_view *view, int step)
 {
     if (view->page == PAGE_TABLE && view->focus == FOCUS_DEVICES)
         view->device_index = moved(view->device_index, step, view->shown.devices);
-    else
+    else if (view->page == PAGE_TABLE || view->page == PAGE_DETAIL)
         view->back = moved(view->back, -step * 5, HISTORY_LENGTH);
 }
 

@@ -235,6 +235,31 @@ class Screen(LiveTest):
         terminal.wait_for("LEAK SUMMARY")
         self.leave(terminal)
 
+    def test_processes_of_the_past(self):
+        child = self.reporter()
+        living, left = rf"^ +{child.pid} .* python", rf"^ +{child.pid} .* LEAK python"
+        terminal = self.terminal("-n", "0.2", columns=120)
+        terminal.wait_for(living)
+        terminal.press(*["Left"] * 12)
+        terminal.wait_for(r"(?s)\(-1m00s\)$.*^processes  not known at [\d:]+.*^Seen by this view only since [\d:]+\.$")
+        terminal.press(*["Right"] * 11)
+        terminal.wait_for(r"^1 process  at [\d:]+")  # it has been watched for more than five seconds
+        child.end()
+        terminal.press("Right")
+        terminal.wait_for(left)
+        terminal.press("z")
+        terminal.wait_for("frozen")
+        for back in range(5, 65, 5):
+            terminal.press("Left")
+            clock = terminal.wait_for(rf"([\d:]+) \(-(1m0)?{back % 60}s\)$").group(1)
+            if not re.search(left, terminal.text(), re.M):
+                break
+        terminal.wait_for(rf"(?s)1 process  at {clock}.*{living}")
+        self.assertNotIn("left 2.0G", terminal.text(), "what is still to come is not told")
+        terminal.press("Escape")
+        terminal.wait_for(left)
+        self.leave(terminal)
+
     def test_freeze(self):
         terminal = self.terminal()
         terminal.wait_for("No process reports buffers")

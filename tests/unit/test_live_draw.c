@@ -35,6 +35,7 @@ struct scene {
     struct history history;
     struct growth growth;
     struct events events;
+    struct past past;
     struct live_model model;
     struct live_view view;
 };
@@ -71,12 +72,34 @@ static void fill_growth(struct scene *scene)
     assert_int_equal(growth_note(&scene->growth, &scene->snapshot), 0);
 }
 
+/* Five seconds ago the tests held less, the trainer lived, and nobody had a name with escapes in it. */
+static void fill_past(struct scene *scene)
+{
+    struct tt_alloc_usage less[SAMPLE_COUNT(usage_of_tests)];
+    struct process_row tests = sample_process_rows[0], trainer = sample_ended_rows[1];
+    const struct process_row *rows[] = {&sample_process_rows[1], &tests, &trainer};
+    struct snapshot before = scene->snapshot;
+
+    memcpy(less, usage_of_tests, sizeof(less));
+    less[0].bytes = less[2].bytes = 448 * MIB;
+    tests.facts.usage = less;
+    trainer.tracking = TRACKING_REPORTING;
+    trainer.facts.end_time = 0;
+    before.time -= 5 * SECOND;
+    before.processes = rows;
+    before.process_count = SAMPLE_COUNT(rows);
+    before.leak_count = 0;
+    before.coverage.leaks = 0;
+    assert_int_equal(past_note(&scene->past, &before, &scene->snapshot), 0);
+}
+
 static void scene_make(struct scene *scene)
 {
     *scene = (struct scene){.snapshot = sample_make(&all), .view = view_new(&usual)};
     sample_process_rows[0].facts.pid = 51203;
     fill_history(&scene->history);
     fill_growth(scene);
+    fill_past(scene);
     assert_int_equal(events_note(&scene->events, &scene->snapshot, &all), 0);
     scene->model = (struct live_model){
         .snapshot = &scene->snapshot,
@@ -84,6 +107,7 @@ static void scene_make(struct scene *scene)
         .history = &scene->history,
         .growth = &scene->growth,
         .events = &scene->events,
+        .past = &scene->past,
         .now = SAMPLE_TIME,
         .interval = SECOND,
     };
@@ -95,6 +119,7 @@ static void scene_clear(struct scene *scene)
     history_clear(&scene->history);
     growth_clear(&scene->growth);
     events_clear(&scene->events);
+    past_clear(&scene->past);
     users_clear();
 }
 
@@ -185,10 +210,62 @@ static void golden_views(void **state)
     check_screen(&scene, 80, 50, false, "help-80x50-ascii");
     press(&scene, FUNCTION_KEY + 2);
     check_screen(&scene, 80, 24, false, "setup-80x24-ascii");
-    press(&scene, ESCAPE);
+    scene_clear(&scene);
+}
+
+/* Who was there then, as far as it was seen. */
+static void golden_past(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
     press(&scene, ARROW_LEFT);
     check_screen(&scene, 80, 24, false, "back-80x24-ascii");
+    press(&scene, ARROW_DOWN);
+    free(draw(&scene, 80, 24, false));
+    press(&scene, ENTER);
+    check_screen(&scene, 80, 24, false, "back-detail-80x24-ascii");
+    press(&scene, ARROW_LEFT); /* also there */
+    check_screen(&scene, 80, 24, false, "back-unseen-detail-80x24-ascii");
+    press(&scene, ESCAPE);
+    check_screen(&scene, 80, 24, false, "back-unseen-80x24-ascii");
+    check_screen(&scene, 40, 10, false, "back-unseen-40x10-ascii");
+    press(&scene, 'l'); /* of now */
+    check_screen(&scene, 80, 24, false, "leaks-80x24-ascii");
     scene_clear(&scene);
+}
+
+/* A server that began after the moment was not up then. */
+static void before_the_server(void **state)
+{
+    struct scene scene;
+    char *text;
+
+    (void)state;
+    scene_make(&scene);
+    scene.snapshot.uptime = 3 * SECOND;
+    text = draw(&scene, 120, 24, false);
+    assert_non_null(strstr(text, "server up 3s"));
+    free(text);
+    press(&scene, ARROW_LEFT);
+    text = draw(&scene, 120, 24, false);
+    assert_null(strstr(text, "server up"));
+    free(text);
+    scene_clear(&scene);
+}
+
+/* Nothing is shown in the past that was still to come. */
+static void no_event_of_the_future(void **state)
+{
+    struct events events = {.count = 2};
+    bool chosen[EVENTS_MAX];
+
+    (void)state;
+    events.list[0] = (struct event){.time = 3 * SECOND};
+    events.list[1] = (struct event){.time = 9 * SECOND, .ink = INK_RED};
+    events_choose(&events, 2, 5 * SECOND, 5 * SECOND, chosen);
+    assert_true(chosen[0] && !chosen[1]);
 }
 
 /* What the server said last stays, dimmed, with its age. */
@@ -434,13 +511,13 @@ static void a_leak_stays(void **state)
     (void)state;
     for (size_t i = 0; i < 4; i++)
         events.list[i] = (struct event){.time = i * SECOND, .ink = i == 1 ? INK_RED : INK_YELLOW};
-    events_choose(&events, 2, 5 * SECOND, chosen);
+    events_choose(&events, 2, 5 * SECOND, UINT64_MAX, chosen);
     assert_true(!chosen[0] && chosen[1] && !chosen[2] && chosen[3]);
-    events_choose(&events, 2, 61 * SECOND, chosen);
+    events_choose(&events, 2, 61 * SECOND, UINT64_MAX, chosen);
     assert_true(!chosen[0] && !chosen[1] && chosen[2] && chosen[3]);
-    events_choose(&events, 0, 5 * SECOND, chosen);
+    events_choose(&events, 0, 5 * SECOND, UINT64_MAX, chosen);
     assert_false(chosen[1]);
-    events_choose(&events, 9, 5 * SECOND, chosen);
+    events_choose(&events, 9, 5 * SECOND, UINT64_MAX, chosen);
     assert_true(chosen[0] && chosen[1] && chosen[2] && chosen[3] && !chosen[4]);
 }
 
@@ -512,6 +589,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_sizes),
         cmocka_unit_test(golden_views),
+        cmocka_unit_test(golden_past),
+        cmocka_unit_test(before_the_server),
+        cmocka_unit_test(no_event_of_the_future),
         cmocka_unit_test(server_gone),
         cmocka_unit_test(every_size),
         cmocka_unit_test(ascii_only),
