@@ -230,6 +230,7 @@ static int check_interval(struct command_line *line)
 {
     struct options *options = &line->options;
 
+    options->has_interval = line->milliseconds || line->seconds;
     if (line->milliseconds && !options->watch)
         return refuse_reset();
     if (line->seconds && !options->watch)

@@ -56,6 +56,7 @@ struct options {
     enum view view;
     bool watch;
     uint64_t interval; /* ns */
+    bool has_interval; /* it was given */
     bool json;
     bool strict;               /* exit with EXIT_INCOMPLETE if anything is not known */
     const char *query_devices; /* the fields; NULL: not asked for. At most one of both, and never with json */

@@ -109,7 +109,7 @@ static void add_coverage(struct items *items, const struct coverage *coverage, b
 static void describe_time(const struct live_model *model, const struct live_view *view, struct item *ret)
 {
     uint64_t back = (uint64_t)view_back(view) * 1000000000, now = model->moment + back;
-    double interval = (double)model->interval / 1e9;
+    double interval = (double)view->settings.interval / 1e9;
 
     ret->pen = view->is_frozen || back > 0 ? (struct pen){INK_YELLOW, PEN_BOLD} : PLAIN;
     if (back > 0)

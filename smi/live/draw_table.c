@@ -156,7 +156,8 @@ static void draw_command(const struct area *area, const struct heading *heading,
 
     if (indent >= heading->width)
         return;
-    line_describe(line, has_column(&view->shown, FIELD_STATE), text, sizeof(text));
+    strcpy(text, line->is_folded ? "[+] " : "");
+    line_describe(line, has_column(&view->shown, FIELD_STATE), text + strlen(text), sizeof(text) - strlen(text));
     area_put_left(area, heading->x + indent, y, heading->width - indent, pen_of(line), text);
 }
 
@@ -267,6 +268,7 @@ int draw_table(const struct area *area, const struct area *status, const struct 
         .sort = view->settings.sort,
         .is_reversed = view->settings.is_reversed,
         .is_tree = view->settings.is_tree,
+        .folds = &view->folds,
     };
     struct lines lines;
     int r = lines_make(model->snapshot, &wish, &lines);

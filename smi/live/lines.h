@@ -20,7 +20,7 @@ enum line_kind {
 /* What stays the same from one sample to the next. */
 struct line_key {
     enum line_kind kind;
-    uint32_t uid;
+    uint32_t uid; /* of a user; UINT32_MAX: not known */
     int32_t pid;
     uint64_t start_time; /* of an ended one its end */
     int32_t device;
@@ -35,7 +35,8 @@ struct line {
     const char *user;              /* NULL: he has no name */
     char devices[32];
     struct value values[FIELDS];
-    size_t order; /* in the sample, or among a user's lines */
+    size_t order;   /* in the sample, or among a user's lines */
+    bool is_folded; /* what is below it is left out */
 };
 
 struct lines {
@@ -46,6 +47,8 @@ struct lines {
 /* Deals with one process after the other; where it returns false, the process is left out. */
 typedef bool line_passes(const struct line *line, const void *userdata);
 
+struct folds;
+
 struct lines_wish {
     const struct filter *filter; /* decides which figures are summed */
     const struct growth *growth;
@@ -55,6 +58,7 @@ struct lines_wish {
     enum field sort;
     bool is_reversed;
     bool is_tree;
+    const struct folds *folds; /* of the tree; NULL: none */
 };
 
 /* Processes that live, and ended ones that left buffers. -ENOMEM. */

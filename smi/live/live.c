@@ -34,17 +34,6 @@ static int open_keyboard(void)
     return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 }
 
-static int start_timer(uint64_t interval)
-{
-    struct timespec length = {.tv_sec = (time_t)(interval / 1000000000), .tv_nsec = (long)(interval % 1000000000)};
-    struct itimerspec times = {.it_interval = length, .it_value = length};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-
-    if (fd >= 0)
-        timerfd_settime(fd, 0, &times, NULL);
-    return fd >= 0 ? fd : -errno;
-}
-
 static void prepare(struct loop *loop, const struct options *options)
 {
     struct settings settings = settings_default();
@@ -54,6 +43,8 @@ static void prepare(struct loop *loop, const struct options *options)
     loop->settings_path = settings_path();
     if (loop->settings_path)
         settings_load(loop->settings_path, &settings);
+    if (options->has_interval)
+        settings.interval = options->interval;
     loop->view = view_new(&settings);
     loop->model = (struct live_model){
         .snapshot = &loop->snapshot,
@@ -62,7 +53,6 @@ static void prepare(struct loop *loop, const struct options *options)
         .growth = &loop->growth,
         .events = &loop->events,
         .past = &loop->past,
-        .interval = options->interval,
     };
     for (size_t i = 0; i < SOURCES; i++)
         loop->fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
@@ -86,8 +76,11 @@ static int open_all(struct loop *loop)
     if (r < 0)
         return r;
     loop->fds[FROM_SAMPLER].fd = sampler_fd(loop->sampler);
-    loop->fds[FROM_TIMER].fd = r = start_timer(loop->options->interval);
-    return r < 0 ? r : 0;
+    loop->fds[FROM_TIMER].fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->fds[FROM_TIMER].fd < 0)
+        return -errno;
+    loop_set_timer(loop);
+    return 0;
 }
 
 static void close_all(struct loop *loop)

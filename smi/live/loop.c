@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,9 +25,18 @@ static uint64_t wall_clock(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+void loop_set_timer(struct loop *loop)
+{
+    uint64_t interval = loop->view.settings.interval;
+    struct timespec length = {.tv_sec = (time_t)(interval / 1000000000), .tv_nsec = (long)(interval % 1000000000)};
+    struct itimerspec times = {.it_interval = length, .it_value = length};
+
+    timerfd_settime(loop->fds[FROM_TIMER].fd, 0, &times, NULL);
+}
+
 void loop_ask(struct loop *loop)
 {
-    struct sampler_wish wish = {0};
+    struct sampler_wish wish = {.interval = loop->view.settings.interval};
 
     if (loop->has_snapshot)
         wish.wants_buffers = page_wants_buffers(&loop->model, &loop->view, &wish.pid);
@@ -132,6 +142,7 @@ static void save_settings(struct loop *loop)
 static void on_keys(struct loop *loop)
 {
     enum page before = loop->view.page;
+    uint64_t interval = loop->view.settings.interval;
     struct input input;
 
     while (!loop->view.must_quit && curses_read(&input))
@@ -141,6 +152,8 @@ static void on_keys(struct loop *loop)
     loop->view.must_redraw = false;
     if (loop->view.must_save)
         save_settings(loop);
+    if (loop->view.settings.interval != interval)
+        loop_set_timer(loop);
     if (loop->view.page != before && !loop->view.is_frozen)
         loop_ask(loop);
 }

@@ -36,6 +36,9 @@ struct loop {
     int last_signal;     /* that ended it */
 };
 
+/* Has the timer tick as often as the settings say. */
+void loop_set_timer(struct loop *loop);
+
 /* Asks for a sample with what the page needs. */
 void loop_ask(struct loop *loop);
 

@@ -16,7 +16,6 @@ struct live_model {
     const struct events *events;
     const struct past *past;
     uint64_t now;        /* ns since 1970 */
-    uint64_t interval;   /* ns */
     int error;           /* negative errno: the server does not answer now, */
     uint64_t lost_since; /* and has not since; 0: it never did */
 

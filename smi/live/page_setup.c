@@ -13,6 +13,8 @@ int page_write_setup(FILE *out, const struct live_model *model, const struct liv
 {
     const struct settings *settings = &view->settings;
 
+    char interval[32];
+
     (void)model;
     (void)style;
     fputs("SETUP   arrows: choose and change   F12: save\n", out);
@@ -20,6 +22,8 @@ int page_write_setup(FILE *out, const struct live_model *model, const struct liv
     write_item(out, view, SETUP_SORT, "sorted by", fields[settings->sort].title);
     write_item(out, view, SETUP_ORDER, "reversed", settings->is_reversed ? "yes" : "no");
     write_item(out, view, SETUP_TREE, "tree", settings->is_tree ? "yes" : "no");
+    snprintf(interval, sizeof(interval), "%gs", (double)settings->interval / 1e9);
+    write_item(out, view, SETUP_INTERVAL, "refresh every", interval);
     for (size_t index = SETUP_COLUMNS; index < view_setup_count(); index++) {
         enum field field = (enum field)(index - SETUP_COLUMNS + 1);
         char name[32];

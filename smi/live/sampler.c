@@ -47,7 +47,7 @@ void sample_clear(struct sample *sample)
 /* A server that keeps none, or is gone by now, is no error: then there is no history. */
 static void ask_history(struct sampler *sampler)
 {
-    struct tt_alloc_filter filter = {.limit = sampler->options.interval / 1000000000 + HISTORY_OVERLAP};
+    struct tt_alloc_filter filter = {.limit = sampler->wish.interval / 1000000000 + HISTORY_OVERLAP};
     bool is_told = sampler->source.connection && sampler->sample.snapshot.error == 0;
     int r = -ENOTCONN;
 

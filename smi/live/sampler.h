@@ -21,7 +21,8 @@ void sample_clear(struct sample *sample);
 /* What to ask for. */
 struct sampler_wish {
     bool wants_buffers;
-    int32_t pid; /* of whom; 0: all */
+    int32_t pid;       /* of whom; 0: all */
+    uint64_t interval; /* ns, to the next sample */
 };
 
 /* The texts of the options must live as long as the process. */

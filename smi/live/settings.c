@@ -6,10 +6,12 @@
  *     sort=dram
  *     reverse=no
  *     tree=no
+ *     interval=1
  *     hide=l1_small,age
  */
 
 #include "smi/live/settings.h"
+#include "smi/cli/values.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ const char *const fullness_names[] = {
 
 struct settings settings_default(void)
 {
-    return (struct settings){.sort = FIELD_DRAM};
+    return (struct settings){.sort = FIELD_DRAM, .interval = 1000000000};
 }
 
 static void take_fullness(const char *value, enum fullness *ret)
@@ -71,6 +73,8 @@ static void take(struct settings *settings, const char *name, const char *value)
         take_switch(value, &settings->is_reversed);
     else if (strcmp(name, "tree") == 0)
         take_switch(value, &settings->is_tree);
+    else if (strcmp(name, "interval") == 0)
+        value_interval(value, 1, &settings->interval);
     else if (strcmp(name, "hide") == 0)
         take_hidden(value, settings->is_hidden);
 }
@@ -94,8 +98,10 @@ void settings_write(FILE *out, const struct settings *settings)
 {
     const char *comma = "";
 
-    fprintf(out, "[live]\ndevices=%s\nsort=%s\nreverse=%s\ntree=%s\nhide=", fullness_names[settings->fullness],
-            fields[settings->sort].name, settings->is_reversed ? "yes" : "no", settings->is_tree ? "yes" : "no");
+    fprintf(out,
+            "[live]\ndevices=%s\nsort=%s\nreverse=%s\ntree=%s\ninterval=%g\nhide=", fullness_names[settings->fullness],
+            fields[settings->sort].name, settings->is_reversed ? "yes" : "no", settings->is_tree ? "yes" : "no",
+            (double)settings->interval / 1e9);
     for (enum field field = 0; field < FIELDS; field++) {
         if (!settings->is_hidden[field])
             continue;

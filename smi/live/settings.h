@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a user may choose to have at every start: how devices are shown, what is sorted by, which columns there are. It
- * is kept in an ini file, which is written only when he asks for it.
+ * What a user may choose to have at every start: how devices are shown, what is sorted by, which columns there are, how
+ * often it is refreshed. It is kept in an ini file, which is written only when he asks for it.
  */
 
 #include "smi/live/fields.h"
@@ -15,6 +15,7 @@ struct settings {
     enum fullness fullness;
     enum field sort;
     bool is_reversed, is_tree;
+    uint64_t interval;      /* from one sample to the next, ns */
     bool is_hidden[FIELDS]; /* columns */
 };
 

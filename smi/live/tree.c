@@ -2,10 +2,11 @@
 
 /*
  * The tree: a user's line stands before his processes, a process's devices behind it, each with the regions that were
- * used there. Users and processes come in the order of the table; devices and regions in their own.
+ * used there, unless it is folded. Users and processes come in the order of the table; devices and regions in their
+ * own.
  */
 
-#include "smi/live/lines.h"
+#include "smi/live/folds.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 static bool is_same_user(const struct line *left, const struct line *right)
 {
-    return left->row->has_uid == right->row->has_uid && left->key.uid == right->key.uid &&
+    return left->row->has_uid == right->row->has_uid && left->row->facts.uid == right->row->facts.uid &&
            (left->user == NULL) == (right->user == NULL);
 }
 
@@ -50,13 +51,19 @@ static struct line make_user(const struct line *process)
 {
     struct line user = *process;
 
-    user.key = (struct line_key){.kind = LINE_USER, .uid = process->key.uid};
+    user.key = (struct line_key){.kind = LINE_USER, .uid = process->row->has_uid ? process->key.uid : UINT32_MAX};
     user.devices[0] = '\0';
     for (enum field field = 0; field < FIELDS; field++) {
         if (!can_be_summed(field))
             user.values[field] = (struct value){VALUE_UNUSED, 0};
     }
     return user;
+}
+
+/* Whether what is below it is to be left out: a line with nothing below it is not folded. */
+static bool is_folded(const struct lines_wish *wish, const struct line_key *key, bool has_parts)
+{
+    return has_parts && wish->folds && folds_has(wish->folds, key);
 }
 
 static int add_line(struct lines *tree, struct line line)
@@ -96,23 +103,42 @@ static struct line make_part(const struct line *process, const struct lines_wish
     return line;
 }
 
-static int add_regions(const struct line *process, const struct lines_wish *wish, int32_t device, struct lines *tree)
+/* Whether the process ever used this region there, and it is to be seen. */
+static bool has_region(const struct line *process, const struct lines_wish *wish, int32_t device, uint32_t region)
 {
     struct filter narrow = only(wish->filter, &device);
-    int r = 0;
+    const struct tt_alloc_process *facts = &process->row->facts;
 
-    for (size_t i = 0; r == 0 && i < TT_ALLOC_REGIONS; i++) {
-        uint32_t region = region_order[i];
-        const struct tt_alloc_process *facts = &process->row->facts;
+    return filter_has_region(&narrow, region) && sum_region(facts->usage, facts->usage_count, region, &narrow).used;
+}
 
-        if (filter_has_region(&narrow, region) && sum_region(facts->usage, facts->usage_count, region, &narrow).used)
-            r = add_line(tree, make_part(process, wish, device, (int)region));
+static bool has_any_region(const struct line *process, const struct lines_wish *wish, int32_t device)
+{
+    for (uint32_t region = 0; region < TT_ALLOC_REGIONS; region++) {
+        if (has_region(process, wish, device, region))
+            return true;
+    }
+    return false;
+}
+
+static int add_device(const struct line *process, const struct lines_wish *wish, int32_t device, struct lines *tree)
+{
+    struct line line = make_part(process, wish, device, -1);
+    int r;
+
+    line.is_folded = is_folded(wish, &line.key, has_any_region(process, wish, device));
+    r = add_line(tree, line);
+    for (size_t i = 0; r == 0 && !line.is_folded && i < TT_ALLOC_REGIONS; i++) {
+        if (has_region(process, wish, device, region_order[i]))
+            r = add_line(tree, make_part(process, wish, device, (int)region_order[i]));
     }
     return r;
 }
 
-static bool uses(const struct process_row *row, int32_t device)
+static bool uses(const struct process_row *row, const struct filter *filter, int32_t device)
 {
+    if (!filter_has_device(filter, device))
+        return false;
     for (size_t i = 0; i < row->facts.usage_count; i++) {
         if (row->facts.usage[i].device == device)
             return true;
@@ -124,19 +150,28 @@ static bool uses(const struct process_row *row, int32_t device)
     return false;
 }
 
+static bool uses_any(const struct snapshot *snapshot, const struct process_row *row, const struct filter *filter)
+{
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        if (uses(row, filter, snapshot->devices[i]->facts.device))
+            return true;
+    }
+    return false;
+}
+
 static int add_process(const struct snapshot *snapshot, const struct line *process, const struct lines_wish *wish,
                        struct lines *tree)
 {
-    int r = add_line(tree, *process);
+    struct line line = *process;
+    int r;
 
-    for (size_t i = 0; r == 0 && i < snapshot->device_count; i++) {
+    line.is_folded = is_folded(wish, &line.key, uses_any(snapshot, process->row, wish->filter));
+    r = add_line(tree, line);
+    for (size_t i = 0; r == 0 && !line.is_folded && i < snapshot->device_count; i++) {
         int32_t device = snapshot->devices[i]->facts.device;
 
-        if (!filter_has_device(wish->filter, device) || !uses(process->row, device))
-            continue;
-        r = add_line(tree, make_part(process, wish, device, -1));
-        if (r == 0)
-            r = add_regions(process, wish, device, tree);
+        if (uses(process->row, wish->filter, device))
+            r = add_device(process, wish, device, tree);
     }
     return r;
 }
@@ -144,9 +179,12 @@ static int add_process(const struct snapshot *snapshot, const struct line *proce
 static int add_user(const struct snapshot *snapshot, const struct line *user, const struct lines *processes,
                     const struct lines_wish *wish, struct lines *tree)
 {
-    int r = add_line(tree, *user);
+    struct line line = *user;
+    int r;
 
-    for (size_t i = 0; r == 0 && i < processes->count; i++) {
+    line.is_folded = is_folded(wish, &line.key, true);
+    r = add_line(tree, line);
+    for (size_t i = 0; r == 0 && !line.is_folded && i < processes->count; i++) {
         if (is_same_user(user, &processes->list[i]))
             r = add_process(snapshot, &processes->list[i], wish, tree);
     }

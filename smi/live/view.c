@@ -6,6 +6,8 @@
 
 #include "smi/live/view.h"
 
+#include <stdio.h>
+
 struct live_view view_new(const struct settings *settings)
 {
     return (struct live_view){.settings = *settings, .has_moved = true};
@@ -104,6 +106,20 @@ static bool take_page_key(struct live_view *view, uint32_t key)
     }
 }
 
+static void fold(struct live_view *view, uint32_t key)
+{
+    bool is_folded = folds_has(&view->folds, &view->key);
+
+    if (view->page != PAGE_TABLE)
+        return;
+    if (!view->settings.is_tree)
+        snprintf(view->message, sizeof(view->message), "+ - * and Space fold lines of the tree, which t shows.");
+    else if (key == '*')
+        folds_set_all(&view->folds, !view->folds.has_processes);
+    else if (view->shown.lines > 0)
+        folds_set(&view->folds, &view->key, key == '-' || (key == ' ' && !is_folded));
+}
+
 /* Keys that change how things are shown. */
 static bool take_look_key(struct live_view *view, uint32_t key)
 {
@@ -122,6 +138,12 @@ static bool take_look_key(struct live_view *view, uint32_t key)
     case 't':
     case FUNCTION_KEY + 5:
         view->settings.is_tree = !view->settings.is_tree;
+        return true;
+    case ' ':
+    case '+':
+    case '-':
+    case '*':
+        fold(view, key);
         return true;
     case 'c':
         view->settings.fullness =

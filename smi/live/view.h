@@ -8,6 +8,7 @@
  */
 
 #include "smi/live/expression.h"
+#include "smi/live/folds.h"
 #include "smi/live/input.h"
 #include "smi/live/layout.h"
 #include "smi/live/settings.h"
@@ -27,6 +28,7 @@ enum setup_item {
     SETUP_SORT,
     SETUP_ORDER,
     SETUP_TREE,
+    SETUP_INTERVAL,
     SETUP_COLUMNS,
 };
 
@@ -66,9 +68,10 @@ struct live_view {
     int32_t device;
     size_t back; /* seconds before now */
 
-    size_t index, first;     /* of the selected line, and of the first to be seen */
-    struct line_key key;     /* of the selected line */
-    bool has_moved;          /* the index is newer than the key */
+    size_t index, first; /* of the selected line, and of the first to be seen */
+    struct line_key key; /* of the selected line */
+    bool has_moved;      /* the index is newer than the key */
+    struct folds folds;
     size_t page_first;       /* first line of a page of text */
     size_t device_index;     /* the selected one */
     size_t device_first_row; /* to be seen */

@@ -17,6 +17,19 @@ static void change_columns(struct live_view *view, enum field field)
     view->settings.is_hidden[field] = !view->settings.is_hidden[field];
 }
 
+/* To the next one of these, and from the last to the first. */
+static void change_interval(struct settings *settings, int step)
+{
+    static const uint64_t tenths[] = {1, 2, 5, 10, 20, 50, 100, 300, 600};
+    const size_t count = sizeof(tenths) / sizeof(tenths[0]);
+    uint64_t now = settings->interval / 100000000;
+    size_t place = 0;
+
+    while (place < count && (step > 0 ? tenths[place] <= now : tenths[place] < now))
+        place++;
+    settings->interval = tenths[(place + count - (step < 0)) % count] * 100000000;
+}
+
 static void change(struct live_view *view, int step)
 {
     struct settings *settings = &view->settings;
@@ -33,6 +46,9 @@ static void change(struct live_view *view, int step)
         break;
     case SETUP_TREE:
         settings->is_tree = !settings->is_tree;
+        break;
+    case SETUP_INTERVAL:
+        change_interval(settings, step);
         break;
     default:
         change_columns(view, (enum field)(view->setup_index - SETUP_COLUMNS + 1));

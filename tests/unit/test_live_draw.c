@@ -27,7 +27,7 @@
 #include "tests/unit/test_smi_sample.h"
 
 static const struct filter all = {.region = -1};
-static const struct settings usual = {.sort = FIELD_DRAM};
+static const struct settings usual = {.sort = FIELD_DRAM, .interval = SECOND};
 
 /* A model of the sample, with a history that rises, has a gap, and falls, and with processes that were seen before. */
 struct scene {
@@ -109,7 +109,6 @@ static void scene_make(struct scene *scene)
         .events = &scene->events,
         .past = &scene->past,
         .now = SAMPLE_TIME,
-        .interval = SECOND,
     };
 }
 
@@ -199,6 +198,12 @@ static void golden_views(void **state)
     scene_make(&scene);
     press(&scene, 't');
     check_screen(&scene, 100, 40, false, "tree-100x40-ascii");
+    press(&scene, '-');
+    press(&scene, ARROW_DOWN);
+    press(&scene, ARROW_DOWN);
+    free(draw(&scene, 100, 40, false));
+    press(&scene, '-'); /* a process; the next line is then another one */
+    check_screen(&scene, 100, 40, false, "folded-100x40-ascii");
     press(&scene, 't');
     press(&scene, GO_HOME);
     free(draw(&scene, 80, 24, false));

@@ -19,7 +19,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct settings usual = {.sort = FIELD_DRAM};
+#define SECOND UINT64_C(1000000000)
+
+static const struct settings usual = {.sort = FIELD_DRAM, .interval = SECOND};
 
 /* As if a table of that many processes had been drawn, of which ten are to be seen. */
 static struct live_view shown(size_t lines)
@@ -265,6 +267,83 @@ static void looks(void **state)
     assert_false(view.must_quit);
 }
 
+/* A line stays folded whatever else comes and goes; * is all processes. */
+static void folding(void **state)
+{
+    const struct line_key user = {.kind = LINE_USER, .uid = 5}, other = {.kind = LINE_PROCESS, .pid = 9};
+    struct live_view view = shown(3);
+    struct folds *folds = &view.folds;
+
+    (void)state;
+    view.key = (struct line_key){.kind = LINE_PROCESS, .pid = 7};
+    press(&view, '-');
+    assert_true(folds->count == 0 && strstr(view.message, "tree")); /* there is none */
+    press(&view, 't');
+    press(&view, '-');
+    press(&view, '-');
+    assert_true(folds_has(folds, &view.key) && !folds_has(folds, &other) && folds->count == 1);
+    press(&view, ' ');
+    assert_false(folds_has(folds, &view.key));
+    press(&view, ' ');
+    press(&view, '+');
+    assert_true(!folds_has(folds, &view.key) && folds->count == 0);
+    press(&view, '*');
+    assert_true(folds_has(folds, &view.key) && folds_has(folds, &other) && !folds_has(folds, &user));
+    press(&view, '+');
+    assert_true(!folds_has(folds, &view.key) && folds_has(folds, &other));
+    press(&view, '*');
+    assert_false(folds_has(folds, &other));
+    view.key.kind = LINE_REGION; /* has nothing below it */
+    press(&view, '-');
+    assert_int_equal(folds->count, 0);
+    view.shown.lines = 0;
+    view.key = user;
+    press(&view, '-');
+    assert_int_equal(folds->count, 0);
+}
+
+static void very_many_folds(void **state)
+{
+    struct folds folds = {0};
+
+    (void)state;
+    for (int32_t pid = 1; pid <= FOLDS_MAX + 10; pid++)
+        folds_set(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = pid}, true);
+    assert_int_equal(folds.count, FOLDS_MAX);
+    assert_false(folds_has(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = 10}));
+    assert_true(folds_has(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = 11}));
+    folds_set(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = 11}, false);
+    assert_int_equal(folds.count, FOLDS_MAX - 1);
+    assert_true(folds_has(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = FOLDS_MAX + 10}));
+}
+
+/* From step to step, and from the last to the first; one of the command line's own is left. */
+static void refreshing(void **state)
+{
+    struct live_view view = shown(3);
+
+    (void)state;
+    press(&view, FUNCTION_KEY + 2);
+    for (size_t i = 0; i < SETUP_INTERVAL; i++)
+        press(&view, ARROW_DOWN);
+    press(&view, ARROW_RIGHT);
+    assert_int_equal(view.settings.interval, 2 * SECOND);
+    press(&view, ARROW_LEFT);
+    press(&view, ARROW_LEFT);
+    assert_int_equal(view.settings.interval, SECOND / 2);
+    for (size_t i = 0; i < 3; i++)
+        press(&view, ARROW_LEFT);
+    assert_int_equal(view.settings.interval, 60 * SECOND);
+    press(&view, ARROW_RIGHT);
+    assert_int_equal(view.settings.interval, SECOND / 10);
+    view.settings.interval = 3 * SECOND;
+    press(&view, ARROW_RIGHT);
+    assert_int_equal(view.settings.interval, 5 * SECOND);
+    view.settings.interval = 86400 * SECOND;
+    press(&view, ARROW_LEFT);
+    assert_int_equal(view.settings.interval, 60 * SECOND);
+}
+
 static void typing(void **state)
 {
     struct live_view view = shown(3);
@@ -338,6 +417,7 @@ static void settings_files(void **state)
     struct settings settings = {.fullness = FULLNESS_COMPACT,
                                 .sort = FIELD_GROWTH,
                                 .is_tree = true,
+                                .interval = 2 * SECOND + SECOND / 2,
                                 .is_hidden = {[FIELD_L1_SMALL] = true, [FIELD_AGE] = true}};
     struct settings usual_ones = settings_default(), read;
     char text[256] = "";
@@ -347,11 +427,12 @@ static void settings_files(void **state)
     assert_non_null(out);
     settings_write(out, &settings);
     fclose(out);
-    assert_string_equal(text, "[live]\ndevices=compact\nsort=growth\nreverse=no\ntree=yes\nhide=l1_small,age\n");
+    assert_string_equal(
+        text, "[live]\ndevices=compact\nsort=growth\nreverse=no\ntree=yes\ninterval=2.5\nhide=l1_small,age\n");
     read = parse_settings(text);
     assert_memory_equal(&read, &settings, sizeof(read));
-    read = parse_settings(
-        "sort=colour\ndevices=7\nreverse=perhaps\n# tree=yes\nhide=pid,command,nonsense,,\nnonsense\n=\n\xff");
+    read = parse_settings("interval=0\ninterval=x\nsort=colour\ndevices=7\nreverse=perhaps\n# "
+                          "tree=yes\nhide=pid,command,nonsense,,\nnonsense\n=\n\xff");
     assert_memory_equal(&read, &usual_ones, sizeof(read));
 }
 
@@ -449,7 +530,8 @@ int main(void)
         cmocka_unit_test(quitting),       cmocka_unit_test(stepping_back), cmocka_unit_test(sorting),
         cmocka_unit_test(clicking),       cmocka_unit_test(scrolling),     cmocka_unit_test(selection_follows),
         cmocka_unit_test(time_travel),    cmocka_unit_test(pages),         cmocka_unit_test(devices),
-        cmocka_unit_test(looks),          cmocka_unit_test(typing),        cmocka_unit_test(setup_page),
+        cmocka_unit_test(looks),          cmocka_unit_test(folding),       cmocka_unit_test(very_many_folds),
+        cmocka_unit_test(refreshing),     cmocka_unit_test(typing),        cmocka_unit_test(setup_page),
         cmocka_unit_test(settings_files), cmocka_unit_test(filters),       cmocka_unit_test(bad_filters),
     };
 
