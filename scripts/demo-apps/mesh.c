@@ -42,6 +42,7 @@ static const struct {
 } host_chips[] = {
     {UINT64_C(0x0100014511708021), 0x09 << 8}, /* 0000:09:00.0 */
     {UINT64_C(0x0100014511708047), 0x0a << 8}, /* 0000:0a:00.0 */
+    {UINT64_C(0x010001451170805b), 0x0b << 8}, /* 0000:0b:00.0 */
 };
 
 static void describe_chip(int32_t device_id, unsigned chip)

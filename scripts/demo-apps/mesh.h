@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * One or two Wormhole chips of two n300 boards, used as one: a buffer of the mesh has the same address on every chip.
+ * One or two Wormhole chips of some n300 boards, used as one: a buffer of the mesh has the same address on every chip.
+ * An application has its chips to itself, as it allocates from all of their memory.
  *
  * This is the place where an allocator reports. What is allocated here is told to tt-allocation-server, chip by chip;
  * nobody else in these applications knows that there is such a thing, but for programs.c with its circular buffers and

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Transcribes a batch of recordings with Whisper large-v3, on the second chip alone, which it knows as device 0. The
+ * Transcribes a batch of recordings with Whisper large-v3, on the third chip alone, which it knows as device 0. The
  * encoder runs over a recording of 30 seconds in bursts of activations; the decoder then reads its output for some
  * steps through keys and values made of it. What the encoder found is kept for a second pass over the whole batch, so
  * this application grows until the batch is through.
@@ -54,7 +54,7 @@ static int load_next_layer(struct batch *batch)
     if (error == 0)
         error = make_windows(batch);
     if (error == 0)
-        application_say(&batch->application, "ready, PID %d transcribes on device 1 (its own device 0)", (int)getpid());
+        application_say(&batch->application, "ready, PID %d transcribes on device 2 (its own device 0)", (int)getpid());
     return error;
 }
 
@@ -127,9 +127,9 @@ int main(int argc, char **argv)
     int status, error;
 
     if (!application_start(&batch.application, argc, argv,
-                           "Transcribes recordings with Whisper large-v3 on the second device, so to speak.", &status))
+                           "Transcribes recordings with Whisper large-v3 on the third device, so to speak.", &status))
         return status;
-    error = mesh_open(&batch.mesh, 1, 1);
+    error = mesh_open(&batch.mesh, 2, 1);
     while (error == 0 && application_next_step(&batch.application))
         error = step(&batch);
     clean_up(&batch);

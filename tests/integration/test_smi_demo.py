@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -138,6 +139,13 @@ class Figures(DemoTest):
         body = text.split("\n", 1)[1]
         body = re.sub(r"(?m)^ *\d+(?=  \S+ +\S+ .*\(demo\)$)|(?<=pid )\d+|\d\d:\d\d:\d\d|\b\d+s\b", "#", body)
         return re.sub(r" +", " ", body)
+
+    def test_fit_on_the_devices(self):
+        for story in STORIES:
+            for device in json.loads(self.demo(story, "--json"))["devices"]:
+                for pool in device["pools"]:
+                    if pool["size_bytes"] is not None:
+                        self.assertLessEqual(pool["peak_bytes"], pool["size_bytes"], (story, device["device"], pool["pool"]))
 
     def test_stand_still(self):
         """Nobody goes on while what was asked for is shown: figures are the same to the byte."""
