@@ -16,7 +16,19 @@
 bool line_key_equals(const struct line_key *left, const struct line_key *right)
 {
     return left->kind == right->kind && left->uid == right->uid && left->pid == right->pid &&
-           left->start_time == right->start_time && left->device == right->device && left->region == right->region;
+           left->serial == right->serial && left->start_time == right->start_time && left->device == right->device &&
+           left->region == right->region;
+}
+
+struct line_key line_key_of(const struct process_row *row)
+{
+    return (struct line_key){
+        .kind = LINE_PROCESS,
+        .uid = row->facts.uid,
+        .pid = row->facts.pid,
+        .serial = row->facts.serial,
+        .start_time = row->facts.serial != 0 ? 0 : row->facts.start_time,
+    };
 }
 
 static struct value known(uint64_t number)
@@ -87,10 +99,7 @@ static void set_devices(struct line *line, const struct process_row *row, const 
 struct line line_of_process(const struct process_row *row, const struct lines_wish *wish)
 {
     struct line line = {
-        .key = {.kind = LINE_PROCESS,
-                .uid = row->facts.uid,
-                .pid = row->facts.pid,
-                .start_time = row->tracking == TRACKING_EXITED ? row->facts.end_time : row->facts.start_time},
+        .key = line_key_of(row),
         .row = row,
         .user = row->has_uid ? user_name(row->facts.uid) : NULL,
     };

@@ -22,12 +22,16 @@ struct line_key {
     enum line_kind kind;
     uint32_t uid; /* of a user; UINT32_MAX: not known */
     int32_t pid;
-    uint64_t start_time; /* of an ended one its end */
+    uint64_t serial;     /* the server's, also when it has ended; 0: it does not know the process, */
+    uint64_t start_time; /* and this tells it from others that had its PID */
     int32_t device;
     uint32_t region;
 };
 
 bool line_key_equals(const struct line_key *left, const struct line_key *right);
+
+/* Of the line of a process. */
+struct line_key line_key_of(const struct process_row *row);
 
 struct line {
     struct line_key key;

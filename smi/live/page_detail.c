@@ -18,10 +18,15 @@
 
 static const struct process_row *find(const struct process_row *const *rows, size_t count, const struct line_key *key)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t time = rows[i]->tracking == TRACKING_EXITED ? rows[i]->facts.end_time : rows[i]->facts.start_time;
+    struct line_key process = *key; /* also of the lines below it in the tree */
 
-        if (rows[i]->facts.pid == key->pid && time == key->start_time)
+    process.kind = LINE_PROCESS;
+    process.device = 0;
+    process.region = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct line_key of_row = line_key_of(rows[i]);
+
+        if (line_key_equals(&of_row, &process))
             return rows[i];
     }
     return NULL;
@@ -62,7 +67,7 @@ static int write_who(FILE *out, const struct process_row *row, uint64_t now, con
                        container ? "   container " : "", container ? container : "");
 
     if (r == 0)
-        r = style_line(out, style, TINT_NONE, "command %s", row->facts.command);
+        r = style_fold(out, style, TINT_NONE, 8, "command %s", row->facts.command);
     return r == 0 ? write_times(out, row, now, style) : r;
 }
 

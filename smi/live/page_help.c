@@ -3,6 +3,11 @@
 /* All keys, and what the signs on the screen mean. */
 
 #include "smi/live/pages.h"
+#include "smi/text/style.h"
+
+#include <string.h>
+
+#define INDENT 6 /* of what a narrow screen breaks off */
 
 static const char help[] = "KEYS\n"
                            "  q F10            quit\n"
@@ -36,16 +41,23 @@ static const char help[] = "KEYS\n"
                            "SIGNS\n"
                            "  -  never used   ?  not known   *  nominal size   ~  inexact, reports were lost\n"
                            "  +  in a sum: at least, because some of its parts are not known\n"
-                           "  Bars: # DRAM or L1, = TRACE or L1_SMALL, % CB (filled, hatched, dotted); | the peak.\n"
+                           "  Bars: # DRAM or L1, = TRACE or L1_SMALL, % CB (filled, hatched, dotted); | peak\n"
                            "  Sparks: the last 15 minutes up to now; a gap where nobody knows.\n"
+                           "  In the past devices show the most of that second, processes what was seen.\n"
                            "  +/MIN  growth of the dram pool within the last minute\n"
                            "  IDLE   since the process allocated or freed something, or ended\n";
 
 int page_write_help(FILE *out, const struct live_model *model, const struct live_view *view, const struct style *style)
 {
+    int r = 0;
+
     (void)model;
     (void)view;
-    (void)style;
-    fputs(help, out);
-    return 0;
+    for (const char *line = help; r == 0 && *line;) {
+        size_t length = strcspn(line, "\n");
+
+        r = style_fold(out, style, TINT_NONE, INDENT, "%.*s", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    return r;
 }

@@ -6,7 +6,7 @@
 
 static void write_item(FILE *out, const struct live_view *view, size_t index, const char *name, const char *value)
 {
-    fprintf(out, "%c %-22s %s\n", view->setup_index == index ? '>' : ' ', name, value);
+    fprintf(out, "%c %-15s %s\n", view->setup_index == index ? '>' : ' ', name, value);
 }
 
 int page_write_setup(FILE *out, const struct live_model *model, const struct live_view *view, const struct style *style)
@@ -17,7 +17,7 @@ int page_write_setup(FILE *out, const struct live_model *model, const struct liv
 
     (void)model;
     (void)style;
-    fputs("SETUP   arrows: choose and change   F12: save\n", out);
+    fputs("SETUP   arrows change it   F12 saves it\n", out);
     write_item(out, view, SETUP_DEVICES, "devices", fullness_names[settings->fullness]);
     write_item(out, view, SETUP_SORT, "sorted by", fields[settings->sort].title);
     write_item(out, view, SETUP_ORDER, "reversed", settings->is_reversed ? "yes" : "no");
@@ -29,7 +29,7 @@ int page_write_setup(FILE *out, const struct live_model *model, const struct liv
         char name[32];
 
         snprintf(name, sizeof(name), "column %s", fields[field].title);
-        write_item(out, view, index, name, settings->is_hidden[field] ? "hidden" : "shown if there is room");
+        write_item(out, view, index, name, settings->is_hidden[field] ? "hidden" : "shown if it fits");
     }
     return 0;
 }

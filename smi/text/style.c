@@ -76,20 +76,22 @@ int style_fold(FILE *out, const struct style *style, enum tint tint, size_t inde
     size_t width = style->width > indent ? style->width : SIZE_MAX;
     struct style whole = {.utf8 = style->utf8, .color = style->color};
     va_list arguments;
+    const char *rest;
     char *text;
-    int r = 0;
+    int r;
 
     va_start(arguments, format);
-    text = style_compose(style, format, arguments);
+    rest = text = style_compose(style, format, arguments);
     va_end(arguments);
     if (!text)
         return -ENOMEM;
-    for (const char *rest = text; r == 0 && (rest == text || *rest); rest += strspn(rest, " ")) {
+    do { /* also of no text there is a line */
         size_t margin = rest == text ? 0 : indent, length = fit_words(rest, width - margin);
 
         r = style_line(out, &whole, tint, "%*s%.*s", (int)margin, "", (int)length, rest);
         rest += length;
-    }
+        rest += strspn(rest, " ");
+    } while (r == 0 && *rest);
     free(text);
     return r;
 }

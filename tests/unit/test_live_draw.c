@@ -241,6 +241,57 @@ static void golden_past(void **state)
     scene_clear(&scene);
 }
 
+/* Who is selected stays selected when he ends, and when one goes back to where he lived. */
+static void selected_in_the_past(void **state)
+{
+    struct scene scene;
+    char *text;
+
+    (void)state;
+    scene_make(&scene);
+    free(draw(&scene, 80, 24, false));
+    press(&scene, ARROW_DOWN);
+    press(&scene, ARROW_DOWN);
+    free(draw(&scene, 80, 24, false));
+    assert_int_equal(scene.view.key.pid, 49981);
+    press(&scene, ENTER);
+    text = draw(&scene, 80, 24, false);
+    assert_non_null(strstr(text, "pid 49981   user root   exited"));
+    free(text);
+    press(&scene, ARROW_LEFT);
+    text = draw(&scene, 80, 24, false);
+    assert_non_null(strstr(text, "pid 49981   user root   reporting"));
+    free(text);
+    scene_clear(&scene);
+}
+
+/* What is longer than a line goes on in the next one, where it is to be read and not compared. */
+static void narrow_pages(void **state)
+{
+    struct scene scene;
+    char *text;
+
+    (void)state;
+    scene_make(&scene);
+    press(&scene, '?');
+    text = draw(&scene, 40, 90, false);
+    assert_non_null(strstr(text, "  Esc              one step back: page,\n      filter, device, time; then quit\n"));
+    assert_non_null(strstr(text, "growth of the dram pool within"));
+    free(text);
+    press(&scene, FUNCTION_KEY + 2);
+    text = draw(&scene, 40, 30, false);
+    assert_non_null(strstr(text, "F12 saves it\n"));
+    assert_non_null(strstr(text, "column L1_SM    shown if it fits\n"));
+    free(text);
+    press(&scene, ESCAPE);
+    free(draw(&scene, 80, 24, false));
+    press(&scene, ENTER);
+    text = draw(&scene, 40, 30, false);
+    assert_non_null(strstr(text, "command /opt/python/bin/python serve.py\n        --model llama-70b\n"));
+    free(text);
+    scene_clear(&scene);
+}
+
 /* A server that began after the moment was not up then. */
 static void before_the_server(void **state)
 {
@@ -595,6 +646,8 @@ int main(void)
         cmocka_unit_test(golden_sizes),
         cmocka_unit_test(golden_views),
         cmocka_unit_test(golden_past),
+        cmocka_unit_test(selected_in_the_past),
+        cmocka_unit_test(narrow_pages),
         cmocka_unit_test(before_the_server),
         cmocka_unit_test(no_event_of_the_future),
         cmocka_unit_test(server_gone),
