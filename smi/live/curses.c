@@ -178,6 +178,35 @@ static uint32_t special_key(wint_t code)
     return 0;
 }
 
+/* Up to a letter or ~, with which they end; those of the Linux console have two brackets. */
+static void skip_sequence(wint_t introducer)
+{
+    wint_t code = 0;
+    int kind = get_wch(&code);
+
+    if (introducer == '[' && kind == OK && code == '[')
+        kind = get_wch(&code);
+    while (introducer == '[' && kind == OK && (code < '@' || code > '~'))
+        kind = get_wch(&code);
+}
+
+/* What $TERM does not know as a key begins with an Escape all the same, which must not end the program. */
+static bool is_unknown_sequence(void)
+{
+    wint_t code;
+    int kind = get_wch(&code);
+
+    if (kind == OK && (code == '[' || code == 'O')) {
+        skip_sequence(code);
+        return true;
+    }
+    if (kind == OK)
+        unget_wch((wchar_t)code);
+    else if (kind == KEY_CODE_YES)
+        ungetch((int)code);
+    return false;
+}
+
 bool curses_read(struct input *ret)
 {
     wint_t code;
@@ -185,6 +214,8 @@ bool curses_read(struct input *ret)
 
     if (kind == ERR)
         return false;
+    if (kind == OK && code == ESCAPE && is_unknown_sequence())
+        return curses_read(ret);
     *ret = (struct input){0};
     if (kind == KEY_CODE_YES && code == KEY_MOUSE)
         return read_mouse(ret) || curses_read(ret);

@@ -367,6 +367,17 @@ class Screen(LiveTest):
         again.wait_for("^The settings are not saved in /dev/null/tt-smi/live.ini: Not a directory")
         self.leave(again)
 
+    def test_keys_of_other_terminals(self):
+        """A key of which $TERM does not know what it sends begins with an Escape, and is none."""
+        terminal = self.terminal()
+        terminal.wait_for("server up")
+        terminal.type("\033[[B\033[99;5~\033Oz\033[1;9X")
+        terminal.press("?")
+        terminal.wait_for("No key ends a process")
+        terminal.press("Escape", "z")  # both are meant
+        terminal.wait_for("frozen")
+        self.leave(terminal)
+
     def test_mouse_is_left_alone(self):
         terminal = self.terminal()
         terminal.wait_for("server up")
