@@ -2,7 +2,8 @@
 
 /*
  * Beginnings and ends of processes are gone through in the order of time, with the sum of the peaks of those that are
- * there. It is largest at a moment at which a process begins.
+ * there. It is largest at a moment at which a process begins. Both moments are the server's: a process is there from
+ * when it was first heard of until its end was noticed, and one that a server tells no such time of was always there.
  */
 
 #include "smi/run/peaks.h"
@@ -10,10 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-
-/* Start times are cut to ticks of the kernel's clock, so one that follows another seems to begin before its end. So
- * early in its life no process has opened a device yet. */
-#define TOO_YOUNG UINT64_C(20000000)
 
 static void raise_peak(struct run_peak *peak, uint64_t least, uint64_t most, int32_t device)
 {
@@ -38,13 +35,8 @@ static void find_in_devices(const struct tt_alloc_list *devices, struct run_peak
     }
 }
 
-/* What happens at one time is taken in this order: at the moment of its own end a process is not there any more, and
- * one that is gone at once adds to all that are there. */
-enum step {
-    STEP_END,
-    STEP_BEGIN,
-    STEP_MOMENT,
-};
+/* At one time, in this order. */
+enum step { STEP_END, STEP_BEGIN };
 
 /* What a process does to the sum of a pool of a device. */
 struct event {
@@ -87,7 +79,7 @@ static bool is_same(const struct tt_alloc_usage *a, const struct tt_alloc_usage 
 static bool take_usage(const struct run_process *process, size_t place, struct event *ret)
 {
     const struct tt_alloc_usage *usage = &process->facts.usage[place], *other;
-    struct event event = {.device = usage->device, .pool = usage->index, .time = process->facts.start_time};
+    struct event event = {.device = usage->device, .pool = usage->index, .time = usage->since};
 
     if (!usage->is_pool || usage->index >= TT_ALLOC_POOLS)
         return false;
@@ -106,19 +98,19 @@ static bool take_usage(const struct run_process *process, size_t place, struct e
 
 static void add_process(struct events *events, const struct run_process *process)
 {
-    uint64_t end = process->facts.end_time > TOO_YOUNG ? process->facts.end_time - TOO_YOUNG : 0;
-    bool is_brief = process->has_ended && end <= process->facts.start_time;
     struct event event;
 
     for (size_t i = 0; i < process->facts.usage_count; i++) {
         if (!take_usage(process, i, &event))
             continue;
-        event.step = is_brief ? STEP_MOMENT : STEP_BEGIN;
+        event.step = STEP_BEGIN;
         events->list[events->count++] = event;
-        if (!process->has_ended || is_brief)
+        if (!process->has_ended)
             continue;
         event.step = STEP_END;
-        event.time = end;
+        event.time++; /* as long at least, should the clock have been set back */
+        if (event.time < process->facts.end_time)
+            event.time = process->facts.end_time;
         events->list[events->count++] = event;
     }
 }
@@ -155,11 +147,12 @@ static void go_through(const struct events *events, struct run_peak peaks[TT_ALL
 
         if (before && (before->device != event->device || before->pool != event->pool))
             sum = 0;
-        sum += event->step == STEP_END ? 0 : event->bytes;
-        if (event->step != STEP_END)
-            raise_peak(&peaks[event->pool], event->least, clamp(sum), event->device);
-        if (event->step != STEP_BEGIN)
+        if (event->step == STEP_END) {
             sum -= event->bytes;
+            continue;
+        }
+        sum += event->bytes;
+        raise_peak(&peaks[event->pool], event->least, clamp(sum), event->device);
     }
 }
 

@@ -6,7 +6,7 @@
  *
  * A server of our own knows it: its devices are used by nobody else. Else only each process's own peak is known, and
  * not whether those of several came together. Then the truth lies between the largest of them and the largest sum over
- * processes that lived at one time.
+ * processes that the server knew at one time.
  */
 
 #include "smi/run/account.h"

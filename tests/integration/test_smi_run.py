@@ -204,11 +204,12 @@ assert tt_alloc.forget(child) == 1 and tt_alloc.ended(pid=child)[0]["forgotten"]
     def test_a_limit_between_what_is_known(self):
         """Two processes at one time, whose peaks need not have come together: nobody can tell."""
         code = f"""
+alloc(0, 1 << 20, DRAM, 2)
 if os.fork() == 0:
     {CLEAN}
     os._exit(0)
-{CLEAN}
 os.wait()
+free(0, 2)
 """
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1536K"), 0)
         self.assertIn("peak DRAM 1.0M to 2.0M (limit 1.5M)\n", self.err)
@@ -217,6 +218,25 @@ os.wait()
         self.assertTrue(self.err.endswith("command passed, gate CANNOT TELL\n"), self.err)
         self.assertEqual(self.run_code(code, "--max-peak", "dram=2M", "--strict"), 0)
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1000K"), 1)
+
+    def test_a_child_that_begins_at_once(self):
+        """Its parent is there for a moment yet."""
+        code = f"""
+alloc(0, 1 << 20, DRAM, 2)
+ours, theirs = os.pipe()
+if os.fork() == 0:
+    {CLEAN}
+    watch = raw.Raw(path)
+    while not watch.entries(raw.LIST_PROCESSES, process_id=os.getpid()):
+        pass
+    os.write(theirs, b"known")
+    os._exit(0)
+os.read(ours, 5)
+free(0, 2)
+os._exit(0)
+"""
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=1536K", "--strict"), INCOMPLETE, self.err_of())
+        self.assertIn("peak DRAM 1.0M to 2.0M (limit 1.5M)\n", self.err)
 
     def test_processes_one_after_another_do_not_add_up(self):
         code = f"import subprocess\nfor i in range(3): subprocess.run({program(CLEAN)!r}, check=True)"
