@@ -182,8 +182,8 @@ class Scarce(Preloaded, RingTest):
         return sum(figures[name] for name in self.COUNTED)
 
     def sweep(self, part):
-        """Every call in turn, until there are no more. How many of those that failed were not counted. (What is not
-        watched may end by itself before that matters.)"""
+        """Every call in turn, until there are no more. How many of those that failed were not counted. (A
+        process that is not watched may have ended before that matters.)"""
         call = spared = uncounted = unwatched = 0
         before = self.refusals()
         while spared < SPARED_IN_A_ROW:
@@ -198,7 +198,7 @@ class Scarce(Preloaded, RingTest):
             if call % 16 == 0:
                 self.check()
         self.assertGreater(call, 10, "calls that ask for memory")
-        self.assertGreaterEqual(unwatched, 2, "a connection and a process")
+        self.assertGreater(unwatched, 0, "connections")
         return uncounted
 
     def test_37_at_every_single_call(self):
@@ -223,6 +223,7 @@ class ScarceAtStart(Preloaded, ServerTest):
     """Whatever its start does not get, it does without, or it says so and leaves."""
 
     LIBRARY = "scarce"
+    TIME_LIMIT = 120  # for a hundred servers
 
     def begin(self, call):
         """Whether the start of a server comes to this call, which fails."""

@@ -21,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import threading
 import time
 import unittest
 
 import confine
 import raw
+from log_pipe import LogPipe
 
 HERE = pathlib.Path(__file__).resolve().parent
 SRC = pathlib.Path(os.environ.get("TT_ALLOC_SRC", HERE.parent.parent))
@@ -88,9 +88,7 @@ class Server:
         os.chmod(self.directory, 0o755)  # clients of other users must get in
         self.path = os.path.join(self.directory, "s.sock")
         self.process = None
-        self.lines = []
-        self._news = threading.Condition()
-        self._reader = None
+        self._log = LogPipe()
         self._fds_at_start = None
 
     def start(self):
@@ -99,21 +97,11 @@ class Server:
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
             env={**os.environ, **self.environment},
         )
-        self._reader = threading.Thread(target=self._collect, args=(self.process.stderr,), daemon=True)
-        self._reader.start()
+        self._log.follow(self.process.stderr)
         self._wait_until_it_answers()
         return self
-
-    def _collect(self, stream):
-        with stream:
-            for line in stream:
-                with self._news:
-                    self.lines.append(line.rstrip("\n"))
-                    self._news.notify_all()
 
     def _wait_until_it_answers(self):
         def connect():
@@ -131,26 +119,23 @@ class Server:
 
     # What it says
 
+    @property
+    def lines(self):
+        """So far: all, at least, that it had said when it last answered."""
+        return self._log.lines()
+
     def log(self):
-        with self._news:
-            return "\n".join(self.lines)
+        return "\n".join(self.lines)
 
     def wait_for_line(self, pattern, patience=PATIENCE):
         """The first line so far, or to come, that matches."""
-        expression = re.compile(pattern)
-
-        def find():
-            return next((match for match in map(expression.search, self.lines) if match), None)
-
-        with self._news:
-            match = self._news.wait_for(find, patience)
+        match = self._log.find(pattern, patience)
         if not match:
             raise AssertionError(f"no line /{pattern}/ in {patience} s; the log:\n{self.log()}")
         return match
 
     def count_lines(self, pattern):
-        with self._news:
-            return sum(1 for line in self.lines if re.search(pattern, line))
+        return sum(1 for line in self.lines if re.search(pattern, line))
 
     # What it costs
 
@@ -206,7 +191,7 @@ class Server:
         if status is None:
             self.kill9()
             raise AssertionError(f"the server did not leave within {patience} s; the log:\n{self.log()}")
-        self._reader.join(PATIENCE)
+        self._log.join(PATIENCE)
         if status != 0:
             raise AssertionError(f"the server ended with status {status}; the log:\n{self.log()}")
         return self.log()
@@ -214,7 +199,7 @@ class Server:
     def kill9(self):
         self.process.kill()
         self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        self._log.join(PATIENCE)
 
     def check_descriptors(self):
         """All connections of the test are closed: the server must have as many descriptors as at its start."""

@@ -119,6 +119,7 @@ class Flooding(LoadTest):
         self.assertEqual(ended["buffers"], figures["allocations"] - figures["frees"])
         self.assertEqual(figures["leaked_buffers"], ended["buffers"])
         self.assertEqual(figures["unknown_free"] + figures["bad_frames"], 0)
+        self.server.wait_for_line(r"\.\.\. and \d+ more")
         self.assertEqual(self.server.count_lines(rf"Process {flood.pid} .*left"), 1)
 
 
