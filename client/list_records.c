@@ -102,6 +102,7 @@ static int fill_process(struct tt_alloc_list *list, struct tt_alloc_process *ite
         .reason = record->reason,
         .inexact = (record->flags & TT_ALLOC_PROCESS_INEXACT) != 0,
         .forgotten = (record->flags & TT_ALLOC_PROCESS_FORGOTTEN) != 0,
+        .peaks_reset = (record->flags & TT_ALLOC_PROCESS_PEAKS_RESET) != 0,
     };
     return add_string(list, record->comm);
 }

@@ -250,8 +250,9 @@ struct tt_alloc_process {
     const char *command; /* the whole command line, or comm where the server does not tell */
     size_t usage_count;
     const struct tt_alloc_usage *usage;
-    uint64_t job;   /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
-    bool forgotten; /* of an ended process: what it left is no finding any more, tt_alloc_forget() */
+    uint64_t job;     /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
+    bool forgotten;   /* of an ended process: what it left is no finding any more, tt_alloc_forget() */
+    bool peaks_reset; /* by tt_alloc_reset_peaks(): it may have held more before */
 };
 
 struct tt_alloc_buffer {

@@ -101,6 +101,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     entry->idle = now - process->last_activity;
     entry->reason = reason;
     entry->is_inexact = process_is_inexact(process);
+    entry->has_reset_peaks = process->has_reset_peaks;
     entry->lost = process->lost;
     entry->buffers = ledger_count(process->ledger);
     entry->placement_count = placements;

@@ -44,6 +44,7 @@ struct ended {
     uint32_t reason; /* TT_ALLOC_REASON_* */
     bool is_inexact;
     bool is_forgotten; /* what it left is no finding any more */
+    bool has_reset_peaks;
     uint64_t lost;
     uint64_t buffers;
     size_t placement_count;

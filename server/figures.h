@@ -37,6 +37,7 @@
     X(out_of_memory) /* what else could not be had: answers, rings, entries of processes that ended, ... */            \
     X(refused_description)                                                                                             \
     X(pid_mismatch)                                                                                                    \
+    X(device_peak_resets)                                                                                              \
     X(not_permitted)                                                                                                   \
     X(leaked_processes)                                                                                                \
     X(leaked_buffers)                                                                                                  \

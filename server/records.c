@@ -197,7 +197,8 @@ int record_process(struct output *output, const struct process *process, bool wi
         .buffers = ledger_count(process->ledger),
         .age = since(process->facts.started ? process->facts.started : process->created, now),
         .idle = since(process->last_activity, now),
-        .flags = process_is_inexact(process) ? TT_ALLOC_PROCESS_INEXACT : 0,
+        .flags = (process_is_inexact(process) ? TT_ALLOC_PROCESS_INEXACT : 0) |
+                 (process->has_reset_peaks ? TT_ALLOC_PROCESS_PEAKS_RESET : 0),
         .label_pid = process->label_pid,
         .sessions = process->sessions,
         .lost = process->lost,
@@ -227,8 +228,9 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         .age = ended->lifetime,
         .idle = ended->idle,
         .end_time = ended->end_time,
-        .flags =
-            (ended->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0) | (ended->is_forgotten ? TT_ALLOC_PROCESS_FORGOTTEN : 0),
+        .flags = (ended->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0) |
+                 (ended->is_forgotten ? TT_ALLOC_PROCESS_FORGOTTEN : 0) |
+                 (ended->has_reset_peaks ? TT_ALLOC_PROCESS_PEAKS_RESET : 0),
         .reason = ended->reason,
         .label_pid = ended->label_pid,
         .lost = ended->lost,

@@ -332,6 +332,7 @@ bool registry_reset_process_peaks(struct process *process, int32_t number)
 
 void registry_reset_device_peaks(struct registry *registry, int32_t number)
 {
+    registry->figures.device_peak_resets++;
     for (size_t i = 0; i < registry->devices.count; i++)
         if (number < 0 || registry->devices.rows[i]->number == number)
             usage_reset_peaks(&registry->devices.rows[i]->usage);

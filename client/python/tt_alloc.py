@@ -1020,6 +1020,7 @@ def _process(entry, usages, command):
         "lost": entry["lost"],
         "job": f"{entry['job']:016x}" if entry["job"] else None,
         "inexact": bool(entry["flags"] & 1),
+        "peaks_reset": bool(entry["flags"] & 4),
         "devices": [
             {
                 "device": device,

@@ -64,7 +64,7 @@ static int connect_if_need_be(struct run_account *account)
     return r;
 }
 
-static int ask_count(struct run_account *account, uint64_t *ret)
+static int ask_counts(struct run_account *account, uint64_t *ret_ended)
 {
     struct tt_alloc_list *figures;
     const struct tt_alloc_figure *figure;
@@ -74,7 +74,9 @@ static int ask_count(struct run_account *account, uint64_t *ret)
         return r;
     for (size_t i = 0; (figure = tt_alloc_list_figure(figures, i)); i++) {
         if (strcmp(figure->name, "processes_ended") == 0)
-            *ret = figure->value;
+            *ret_ended = figure->value;
+        else if (strcmp(figure->name, "device_peak_resets") == 0)
+            account->resets = figure->value;
     }
     tt_alloc_list_free(figures);
     return 0;
@@ -134,7 +136,7 @@ static int collect_ended(struct run_account *account)
 {
     struct tt_alloc_list *list;
     uint64_t ended = account->ended;
-    int r = ask_count(account, &ended);
+    int r = ask_counts(account, &ended);
 
     if (r < 0 || (account->was_answered && ended == account->ended))
         return r;

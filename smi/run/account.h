@@ -29,6 +29,7 @@ struct run_account {
     uint64_t server_start;                  /* which instance of the server */
     int32_t server_pid;
     uint64_t ended;   /* so many, by its own count */
+    uint64_t resets;  /* of peaks of devices, by its own count as well */
     uint64_t *listed; /* serials of those that its list had, ascending */
     size_t listed_count;
 

@@ -156,14 +156,24 @@ static void go_through(const struct events *events, struct run_peak peaks[TT_ALL
     }
 }
 
+static bool were_reset(const struct run_account *account, bool of_devices)
+{
+    bool found = of_devices && account->resets > 0;
+
+    for (size_t i = 0; !of_devices && i < account->count; i++)
+        found = found || account->processes[i].facts.peaks_reset;
+    return found;
+}
+
 int run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS])
 {
+    bool of_devices = account->devices && !account->was_restarted, is_open = were_reset(account, of_devices);
     struct events events;
     int r;
 
     for (unsigned pool = 0; pool < TT_ALLOC_POOLS; pool++)
-        ret[pool] = (struct run_peak){0};
-    if (account->devices && !account->was_restarted) {
+        ret[pool] = (struct run_peak){.is_open = is_open};
+    if (of_devices) {
         find_in_devices(account->devices, ret);
         return 0;
     }

@@ -15,6 +15,7 @@ struct run_peak {
     bool used;      /* else the rest means nothing */
     uint64_t least; /* bytes */
     uint64_t most;  /* the same where it is known exactly */
+    bool is_open;   /* peaks were reset, so that it may have been more than that */
     int32_t device; /* where most is */
 };
 

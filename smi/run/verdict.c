@@ -129,9 +129,11 @@ static enum run_limit_state compare_limit(const struct run_limit *limit, const s
 {
     if (!limit->given)
         return RUN_LIMIT_NONE;
-    if (!peak->used || peak->most <= limit->bytes)
+    if (!peak->used)
         return RUN_LIMIT_KEPT;
-    return peak->least > limit->bytes ? RUN_LIMIT_PASSED : RUN_LIMIT_UNCERTAIN;
+    if (peak->least > limit->bytes)
+        return RUN_LIMIT_PASSED;
+    return peak->most > limit->bytes || peak->is_open ? RUN_LIMIT_UNCERTAIN : RUN_LIMIT_KEPT;
 }
 
 static void check_limits(const struct run_facts *facts, struct run_verdict *verdict)

@@ -24,7 +24,7 @@ struct run_leak {
 enum run_limit_state {
     RUN_LIMIT_KEPT,
     RUN_LIMIT_PASSED,
-    RUN_LIMIT_UNCERTAIN, /* it lies between what the peak is at least and at most */
+    RUN_LIMIT_UNCERTAIN, /* it lies between what the peak is at least and at most, or peaks were reset */
     RUN_LIMIT_NONE,
 };
 

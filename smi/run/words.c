@@ -50,10 +50,13 @@ char *run_words_limit(const struct run_verdict *verdict, const struct run_option
     const struct run_peak *peak = &verdict->peaks[pool];
     char least[64] = "";
 
-    if (peak->least < peak->most)
+    if (peak->is_open)
+        snprintf(least, sizeof(least), "at least ");
+    else if (peak->least < peak->most)
         snprintf(least, sizeof(least), "%s to ", format_size(peak->least).text);
-    return compose(false, "peak %s %s%s on device %s, limit %s", pool_titles[pool], least, format_size(peak->most).text,
-                   device_label(peak->device).text, format_size(options->limits[pool].bytes).text);
+    return compose(false, "peak %s %s%s on device %s, limit %s", pool_titles[pool], least,
+                   format_size(peak->is_open ? peak->least : peak->most).text, device_label(peak->device).text,
+                   format_size(options->limits[pool].bytes).text);
 }
 
 /* Sentences with "; " between. */
@@ -128,7 +131,8 @@ static void add_limits(struct list *list, const struct run_verdict *verdict)
 {
     for (unsigned pool = 0; pool < TT_ALLOC_POOLS; pool++) {
         if (verdict->limits[pool] == RUN_LIMIT_UNCERTAIN)
-            add(list, "whether the limit of %s was passed is not known", pool_titles[pool]);
+            add(list, "whether the limit of %s was passed is not known%s", pool_titles[pool],
+                verdict->peaks[pool].is_open ? ", because peaks were reset" : "");
     }
 }
 

@@ -238,6 +238,18 @@ os._exit(0)
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1536K", "--strict"), INCOMPLETE, self.err_of())
         self.assertIn("peak DRAM 1.0M to 2.0M (limit 1.5M)\n", self.err)
 
+    RESETTING = "alloc(0, 1 << 20, DRAM, 1); free(0, 1); tt_alloc.reset_peak_memory_stats(0); alloc(0, 9, DRAM, 1); free(0, 1)"
+
+    def test_peaks_that_were_reset(self):
+        """What there was before is not known any more, so nobody can tell that a limit was kept."""
+        self.assertEqual(self.run_code(self.RESETTING, "--max-peak", "dram=1K", "--strict"), INCOMPLETE, self.err_of())
+        self.assertIn("peak DRAM at least 9B (limit 1.0K)\n", self.err)
+        self.assertIn("whether the limit of DRAM was passed is not known, because peaks were reset\n", self.err)
+        self.assertEqual(self.run_code(self.RESETTING, "--max-peak", "dram=1K"), 0)
+        self.assertEqual(self.run_code(self.RESETTING, "--max-peak", "dram=8"), 1)
+        self.assertEqual(self.run_code(self.RESETTING, "--strict"), 0, self.err_of())
+        self.assertIn("peak DRAM at least 9B\n", self.err)
+
     def test_processes_one_after_another_do_not_add_up(self):
         code = f"import subprocess\nfor i in range(3): subprocess.run({program(CLEAN)!r}, check=True)"
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
@@ -611,6 +623,14 @@ for i in range(3):
 """
         self.assertEqual(self.run_code(code), LEAKS)
         self.assertIn("tt-smi: 3 processes reported, 3 allocations, 0 frees", self.err)
+
+    def test_peaks_that_were_reset(self):
+        """Those of a process are not needed; those of the devices are."""
+        self.assertEqual(self.run_code(Results.RESETTING, "--max-peak", "dram=1K", "--strict"), 1, self.err_of())
+        self.assertIn("peak DRAM 1.0M (limit 1.0K)\n", self.err)
+        code = f"import subprocess\n{CLEAN}\nsubprocess.run({[str(TT_SMI), 'reset-peaks']!r}, check=True)"
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=1K", "--strict"), INCOMPLETE, self.err_of())
+        self.assertIn("peak DRAM at least 0 (limit 1.0K)\n", self.err)
 
     def test_a_dead_socket(self):
         listener = socket.socket(socket.AF_UNIX)
