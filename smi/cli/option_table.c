@@ -95,7 +95,7 @@ const struct option_entry option_table[] = {
     {OPT_SOCKET, "socket", required_argument, "PATH",
         "of the server; else $TT_ALLOC_SOCKET, else " TT_ALLOC_SOCKET_PATH,
         GROUP_SOURCE, ALL, COMPLETE_FILE, NULL},
-    {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR; no server is asked then, unless with --socket",
+    {OPT_ROOT, "root", required_argument, "DIR", "read the files of the host below DIR; no server is asked then, unless with --socket or by run",
         GROUP_SOURCE, ALL & ~ACTS, COMPLETE_DIRECTORY, NULL},
     {OPT_DEMO, "demo", required_argument, "STORY", "without hardware: what made-up applications report to a server of their own; leak, crash, multi or galaxy",
         GROUP_SOURCE, LISTS, COMPLETE_WORDS, "leak crash multi galaxy"},

@@ -127,6 +127,12 @@ static int enqueue(struct queue *queue, pid_t pid)
     return 0;
 }
 
+/* Who has gone has no children any more; all else that hinders us may hide some. */
+static void note_failure(struct run_tree *tree, pid_t pid)
+{
+    tree->is_blind = tree->is_blind || pid == getpid() || (errno != ENOENT && errno != ESRCH);
+}
+
 /* The children of one thread. */
 static int read_children(struct run_tree *tree, pid_t pid, const char *task, pid_t except, struct queue *queue)
 {
@@ -137,7 +143,7 @@ static int read_children(struct run_tree *tree, pid_t pid, const char *task, pid
     snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, task);
     file = fopen(path, "re");
     if (!file) {
-        tree->is_blind = tree->is_blind || pid == getpid();
+        note_failure(tree, pid);
         return 0;
     }
     while (r == 0 && fscanf(file, "%d", &child) == 1) {
@@ -157,8 +163,10 @@ static int look_below(struct run_tree *tree, pid_t pid, pid_t except, struct que
 
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     tasks = opendir(path);
-    if (!tasks)
+    if (!tasks) {
+        note_failure(tree, pid);
         return 0;
+    }
     while (r == 0 && (entry = readdir(tasks))) {
         if (entry->d_name[0] != '.')
             r = read_children(tree, pid, entry->d_name, except, queue);

@@ -27,7 +27,7 @@ struct run_tree {
     size_t count;
     size_t living;      /* at the last look */
     bool has_news;      /* the last look saw somebody new */
-    bool is_blind;      /* the kernel does not tell who is whose child */
+    bool is_blind;      /* it could not be seen, now or earlier, who is whose child */
     uint64_t boot_time; /* ns since 1970 */
 };
 

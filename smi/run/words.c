@@ -122,7 +122,7 @@ static void add_processes(struct list *list, const struct run_coverage *coverage
 static void add_sources(struct list *list, const struct run_coverage *coverage)
 {
     if (coverage->is_blind)
-        add(list, "the kernel does not tell whose children processes are");
+        add(list, "it could not be seen at all times whose children processes are");
     if (coverage->holders_hidden)
         add(list, "it is not known who had a device open");
 }
@@ -132,7 +132,9 @@ static void add_limits(struct list *list, const struct run_verdict *verdict)
     for (unsigned pool = 0; pool < TT_ALLOC_POOLS; pool++) {
         if (verdict->limits[pool] == RUN_LIMIT_UNCERTAIN)
             add(list, "whether the limit of %s was passed is not known%s", pool_titles[pool],
-                verdict->peaks[pool].is_open ? ", because peaks were reset" : "");
+                verdict->peaks[pool].is_open
+                    ? ", because peaks were reset"
+                    : ", because of a shared server only the peaks of single processes are known");
     }
 }
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
@@ -258,6 +259,25 @@ static int judge(struct run_options options, bool strict, int status, uint64_t b
     return code;
 }
 
+/* Whoever cannot look does not know that nobody is there. */
+static void test_a_tree_that_cannot_be_read(void **state)
+{
+    struct rlimit former, none;
+    struct run_tree tree;
+
+    (void)state;
+    run_tree_init(&tree);
+    assert_int_equal(run_tree_look(&tree, 0), 0);
+    assert_false(tree.is_blind);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &former), 0);
+    none = (struct rlimit){0, former.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(run_tree_look(&tree, 0), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &former), 0);
+    assert_true(tree.is_blind);
+    run_tree_clear(&tree);
+}
+
 static void test_codes(void **state)
 {
     struct run_options plain = RUN_OPTIONS_DEFAULT, limited = plain, none = plain, silent;
@@ -282,10 +302,15 @@ static void test_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_max_peak),      cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_suppressions),  cmocka_unit_test(test_bad_suppressions),
-        cmocka_unit_test(test_peaks),         cmocka_unit_test(test_codes),
-        cmocka_unit_test(test_peaks_of_many), cmocka_unit_test(test_peaks_by_two_numbers),
+        cmocka_unit_test(test_max_peak),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_suppressions),
+        cmocka_unit_test(test_bad_suppressions),
+        cmocka_unit_test(test_peaks),
+        cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_a_tree_that_cannot_be_read),
+        cmocka_unit_test(test_peaks_of_many),
+        cmocka_unit_test(test_peaks_by_two_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
