@@ -61,7 +61,6 @@ struct formatted describe_sensors(const struct device_row *row);
 struct then {
     struct live_model model;
     struct past_table table;
-    struct growth growth;
 };
 
 int then_make(const struct live_model *model, const struct live_view *view, struct then *ret);

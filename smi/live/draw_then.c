@@ -11,18 +11,6 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static int see(const struct live_model *model, uint64_t moment, struct then *then)
-{
-    int r = past_read(model->past, model->snapshot, model->filter, moment, &then->table);
-
-    if (r < 0)
-        return r;
-    r = past_read_growth(model->past, model->snapshot, model->filter, moment, &then->growth);
-    if (r < 0)
-        past_table_clear(&then->table);
-    return r;
-}
-
 static void see_nothing(const struct live_model *model, uint64_t moment, struct then *then)
 {
     struct snapshot *snapshot = &then->table.snapshot;
@@ -35,11 +23,13 @@ static void see_nothing(const struct live_model *model, uint64_t moment, struct 
 
 static void go_back(struct then *then, uint64_t back)
 {
+    const struct snapshot *present = then->model.snapshot;
     struct snapshot *snapshot = &then->table.snapshot;
 
     snapshot->uptime = snapshot->uptime > back ? snapshot->uptime - back : 0;
     then->model.snapshot = snapshot;
-    then->model.growth = &then->growth;
+    if (snapshot->time != present->time) /* else it is the present one, of which growth is known */
+        then->model.growth = &then->table.growth;
     then->model.moment -= back;
     then->model.is_past = true;
 }
@@ -54,7 +44,7 @@ int then_make(const struct live_model *model, const struct live_view *view, stru
     ret->model.moment = model->snapshot->time;
     if (back == 0)
         return 0;
-    r = see(model, model->snapshot->time - back, ret);
+    r = past_read(model->past, model->snapshot, model->filter, model->snapshot->time - back, &ret->table);
     if (r == -ENOENT)
         see_nothing(model, model->snapshot->time - back, ret);
     else if (r < 0)
@@ -68,5 +58,4 @@ int then_make(const struct live_model *model, const struct live_view *view, stru
 void then_clear(struct then *then)
 {
     past_table_clear(&then->table);
-    growth_clear(&then->growth);
 }

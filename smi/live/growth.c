@@ -82,6 +82,18 @@ static bool is_known(const struct process_row *row)
     return row->is_complete || sum_pool(row->facts.usage, row->facts.usage_count, TT_ALLOC_POOL_DRAM, &all).used;
 }
 
+void growth_note_before(struct growth *growth, const struct process_row *const *rows, size_t count, uint64_t time)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct growth_track *track = find(growth, rows[i]);
+
+        if (!track || track->count == GROWTH_READINGS || !is_known(rows[i]))
+            continue;
+        memmove(track->readings + 1, track->readings, track->count++ * sizeof(track->readings[0]));
+        track->readings[0] = read_row(rows[i], time);
+    }
+}
+
 static void forget_unseen(struct growth *growth, uint64_t now)
 {
     size_t kept = 0;

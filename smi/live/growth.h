@@ -19,6 +19,9 @@ struct growth {
     size_t count, room;
 };
 
+/* What processes held before all that was noted of them; others are not of interest any more. */
+void growth_note_before(struct growth *growth, const struct process_row *const *rows, size_t count, uint64_t time);
+
 /* Processes that are not in the sample any more are forgotten. -ENOMEM. */
 int growth_note(struct growth *growth, const struct snapshot *snapshot);
 

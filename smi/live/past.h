@@ -34,19 +34,18 @@ int past_note(struct past *past, const struct snapshot *before, const struct sna
 /* From when on it is known; `now` is the sample that was noted last. */
 uint64_t past_since(const struct past *past, const struct snapshot *now);
 
-/* A sample of the past: processes, leaks, coverage and time are those of then, all else is that of `now`. */
+/* A sample of the past: processes, leaks, coverage and time are those of then, all else is that of `now`. Growth is
+ * what the view showed then, as far as it had seen the minute before. */
 struct past_table {
     struct snapshot snapshot;
+    struct growth growth;
     void *memory;
 };
 
-/* The last one of a moment; -ENOENT: that was before all that is kept; -ENOMEM. Lives no longer than `now`. */
+/* The last one of a moment, without growth if it is `now`; -ENOENT: that was before all that is kept; -ENOMEM. Lives no
+ * longer than `now`. */
 int past_read(const struct past *past, const struct snapshot *now, const struct filter *filter, uint64_t time,
               struct past_table *ret);
-
-/* Growth as the view showed it then, as far as it saw the minute before. -ENOMEM. */
-int past_read_growth(const struct past *past, const struct snapshot *now, const struct filter *filter, uint64_t time,
-                     struct growth *ret);
 
 /* Take zeroed ones. */
 void past_table_clear(struct past_table *table);

@@ -95,27 +95,29 @@ static int undo(const struct past_frame *frame, struct table *table)
     return r;
 }
 
-/* Living and left, as the present sample has them. */
-static int hand_out(struct table *table, const struct filter *filter, struct snapshot *snapshot)
+/* Living and left, as the present sample has them; copies, because the table goes further back. */
+static int hand_out(struct table *table, const struct filter *filter, struct past_table *ret)
 {
-    size_t size = (table->count + 1) * sizeof(struct process_row *);
-    const struct process_row **rows = past_memory_take(&table->memory, size);
+    struct snapshot *snapshot = &ret->snapshot;
+    struct process_row *copies = past_memory_take(&table->memory, table->count * sizeof(*copies));
+    const struct process_row **rows = past_memory_take(&table->memory, table->count * sizeof(*rows));
     size_t living = 0;
+    int r = copies && rows ? 0 : -ENOMEM;
 
-    if (!rows)
-        return -ENOMEM;
-    for (size_t i = 0; i < table->count; i++) { /* the living come first */
-        past_row_fix(table->rows[i], snapshot->time);
-        rows[i] = table->rows[i];
-        living += rows[i]->tracking != TRACKING_EXITED;
+    for (size_t i = 0; r == 0 && i < table->count; i++) { /* the living come first */
+        r = past_row_copy(table->rows[i], snapshot->time, &table->memory, &copies[i]);
+        rows[i] = &copies[i];
+        living += copies[i].tracking != TRACKING_EXITED;
     }
+    if (r < 0)
+        return r;
     snapshot->processes = rows;
     snapshot->process_count = living;
     snapshot->leaks = rows + living;
     snapshot->leak_count = table->count - living;
     sort_processes(snapshot->processes, snapshot->process_count, filter);
     sort_processes(snapshot->leaks, snapshot->leak_count, filter);
-    return 0;
+    return growth_note(&ret->growth, snapshot);
 }
 
 static const struct past_frame *find(const struct past *past, uint64_t time)
@@ -127,24 +129,62 @@ static const struct past_frame *find(const struct past *past, uint64_t time)
     return frame;
 }
 
+/* From the frame after which the table is, or from now. */
+static int go_back(const struct past *past, const struct past_frame **at, const struct past_frame *end,
+                   struct table *table)
+{
+    int r = 0;
+
+    while (r == 0 && *at != end) {
+        *at = *at ? (*at)->older : past->newest;
+        r = undo(*at, table);
+    }
+    return r;
+}
+
+/* The view of now goes by readings of every fifth second; of the minute it needs the first, of who is younger any. */
+static int read_growth(const struct past *past, const struct past_frame *at, struct table *table, struct growth *growth)
+{
+    static const uint64_t before[] = {6, 20, 40, 60};
+    const uint64_t time = at->time;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(before) / sizeof(before[0]); i++) {
+        const struct past_frame *end = find(past, time - before[i] * SECOND);
+
+        if (!end)
+            break;
+        if (end == at)
+            continue;
+        r = go_back(past, &at, end, table);
+        if (r == 0)
+            growth_note_before(growth, (const struct process_row *const *)table->rows, table->count, at->time);
+    }
+    return r;
+}
+
 static int read_back(const struct past *past, const struct past_frame *end, const struct snapshot *now,
                      const struct filter *filter, struct past_table *ret)
 {
+    struct past_table result = {.snapshot = *now};
+    const struct past_frame *at = NULL;
     struct table table = {0};
-    struct snapshot snapshot = *now;
     int r = begin(now, &table);
 
-    for (const struct past_frame *frame = past->newest; r == 0 && frame; frame = frame == end ? NULL : frame->older)
-        r = undo(frame, &table);
-    snapshot.time = end->time;
-    snapshot.coverage = end->coverage;
     if (r == 0)
-        r = hand_out(&table, filter, &snapshot);
+        r = go_back(past, &at, end, &table);
+    result.snapshot.time = end->time;
+    result.snapshot.coverage = end->coverage;
+    if (r == 0)
+        r = hand_out(&table, filter, &result);
+    if (r == 0)
+        r = read_growth(past, at, &table, &result.growth);
     free(table.rows);
+    result.memory = table.memory;
     if (r < 0)
-        past_memory_free(table.memory);
+        past_table_clear(&result);
     else
-        *ret = (struct past_table){snapshot, table.memory};
+        *ret = result;
     return r;
 }
 
@@ -154,44 +194,15 @@ int past_read(const struct past *past, const struct snapshot *now, const struct 
     const struct past_frame *end = find(past, time);
 
     if (now->time <= time + NEAR) { /* nothing has come since */
-        *ret = (struct past_table){*now, NULL};
+        *ret = (struct past_table){.snapshot = *now};
         return 0;
     }
     return end ? read_back(past, end, now, filter, ret) : -ENOENT;
 }
 
-/* The view of now goes by readings of every fifth second; of the minute it needs the first, of who is younger any. */
-static const uint64_t growth_moments[] = {60, 40, 20, 6, 0};
-
-int past_read_growth(const struct past *past, const struct snapshot *now, const struct filter *filter, uint64_t time,
-                     struct growth *ret)
-{
-    struct growth growth = {0};
-    uint64_t last = 0;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < sizeof(growth_moments) / sizeof(growth_moments[0]); i++) {
-        struct past_table table;
-
-        r = past_read(past, now, filter, time - growth_moments[i] * SECOND, &table);
-        if (r == 0 && table.snapshot.time > last) {
-            r = growth_note(&growth, &table.snapshot);
-            last = table.snapshot.time;
-        }
-        if (r == 0)
-            past_table_clear(&table);
-        else if (r == -ENOENT)
-            r = 0;
-    }
-    if (r < 0)
-        growth_clear(&growth);
-    else
-        *ret = growth;
-    return r;
-}
-
 void past_table_clear(struct past_table *table)
 {
+    growth_clear(&table->growth);
     past_memory_free(table->memory);
     *table = (struct past_table){0};
 }

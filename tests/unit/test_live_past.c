@@ -459,10 +459,20 @@ static void ten_thousand_processes(void **state)
     world_clear(&world);
 }
 
+static bool read_growth(const struct world *world, uint64_t time, const struct process_row *row, int64_t *ret)
+{
+    struct past_table table;
+    bool is_known;
+
+    assert_int_equal(past_read(&world->past, &world->now.snapshot, &all, time, &table), 0);
+    is_known = growth_get(&table.growth, row, ret);
+    past_table_clear(&table);
+    return is_known;
+}
+
 static void growth_of_then(void **state)
 {
     struct world world = world_new(1, 8);
-    struct growth growth;
     const struct process_row *row;
     int64_t bytes = 0;
 
@@ -477,17 +487,11 @@ static void growth_of_then(void **state)
         note(&world);
     }
     row = &world.now.made[0].row;
-    assert_int_equal(past_read_growth(&world.past, &world.now.snapshot, &all, world.time - 20 * SECOND, &growth), 0);
-    assert_true(growth_get(&growth, row, &bytes));
+    assert_true(read_growth(&world, world.time - 20 * SECOND, row, &bytes));
     assert_int_equal(bytes, 60 * MIB);
-    growth_clear(&growth);
-    assert_int_equal(past_read_growth(&world.past, &world.now.snapshot, &all, START + 30 * SECOND, &growth), 0);
-    assert_true(growth_get(&growth, row, &bytes)); /* of less than a minute */
+    assert_true(read_growth(&world, START + 30 * SECOND, row, &bytes)); /* of less than a minute */
     assert_int_equal(bytes, 20 * MIB);
-    growth_clear(&growth);
-    assert_int_equal(past_read_growth(&world.past, &world.now.snapshot, &all, START + 4 * SECOND, &growth), 0);
-    assert_false(growth_get(&growth, row, &bytes));
-    growth_clear(&growth);
+    assert_false(read_growth(&world, START + 4 * SECOND, row, &bytes));
     world_clear(&world);
 }
 
