@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define ITEMS_MAX 12
+#define TYPING_LEAST 12 /* columns of what is typed */
+#define TYPING_EDGES 4 /* columns: the slash, the cursor, and what keeps them off the problem */
 
 /* A piece of a line; where there is no room for all, the one that sheds first goes. */
 struct item {
@@ -185,12 +187,21 @@ static void put_hints(const struct area *area, const struct hint *hints, size_t 
     }
 }
 
+/* The end of the text, where one types, with so much of the line that what is wrong is to be seen as well. */
+static const char *end_of_text(const char *text, size_t width, size_t problem)
+{
+    size_t length = strlen(text), most = width > problem + TYPING_LEAST ? width - problem : TYPING_LEAST;
+
+    return length > most ? text + length - most : text;
+}
+
 static void put_typing(const struct area *area, const struct live_view *view)
 {
+    size_t reserved = TYPING_EDGES + (view->problem ? strlen(view->problem) : 0);
     const char *problem = view->problem ? view->problem : "Enter: keep   Esc: as before";
     size_t x = area_put(area, 0, 0, (struct pen){INK_CYAN, PEN_BOLD}, "/");
 
-    x = area_put(area, x, 0, PLAIN, view->filter_text);
+    x = area_put(area, x, 0, PLAIN, end_of_text(view->filter_text, area->width, reserved));
     area_fill(area, x, 0, 1, (struct pen){INK_PLAIN, PEN_REVERSE}, ' ');
     area_put(area, x + 3, 0, view->problem ? (struct pen){INK_RED, 0} : DIM, problem);
 }

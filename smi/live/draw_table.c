@@ -198,16 +198,16 @@ static void draw_no_lines(const struct area *area, const struct live_model *mode
 }
 
 /* Where samples are far apart or were not taken, the last one before may be older than the picture. */
-static void draw_moment(const struct area *area, size_t x, const struct live_model *model)
+static size_t draw_moment(const struct area *area, size_t x, const struct live_model *model)
 {
     uint64_t seen = model->snapshot->time, moment = model->moment;
     bool is_near = seen + SECOND > moment;
 
-    area_print(area, x, 0, (struct pen){INK_YELLOW, 0}, "  %s%s",
-               !model->knows_processes ? "not known at "
-               : is_near               ? "at "
-                                       : "as last seen at ",
-               format_clock(is_near ? moment : seen, moment).text);
+    return area_print(area, x, 0, (struct pen){INK_YELLOW, 0}, "  %s%s",
+                      !model->knows_processes ? "not known at "
+                      : is_near               ? "at "
+                                              : "as last seen at ",
+                      format_clock(is_near ? moment : seen, moment).text);
 }
 
 static size_t draw_count(const struct area *area, const struct live_model *model, const struct live_view *view,
@@ -230,10 +230,10 @@ static void draw_status(const struct area *area, const struct live_model *model,
 
     if (view->has_device)
         x = area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  device %s only", device_label(view->device).text);
-    if (view->filter_text[0])
-        x = area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  filter: %s", view->filter_text);
     if (model->is_past)
-        draw_moment(area, x, model);
+        x = draw_moment(area, x, model);
+    if (view->filter_text[0] && !view->is_typing)
+        area_print(area, x, 0, (struct pen){INK_CYAN, 0}, "  filter: %s", view->filter_text);
 }
 
 static void draw_lines(const struct area *area, const struct lines *lines, const struct live_model *model,

@@ -292,6 +292,31 @@ static void narrow_pages(void **state)
     scene_clear(&scene);
 }
 
+/* Of a long filter the end is to be seen, where one types, and what is wrong with it. */
+static void a_long_filter(void **state)
+{
+    static const char typed[] = "/command~llama & user==mira & dram>12Gx";
+    struct scene scene;
+    char *text;
+
+    (void)state;
+    scene_make(&scene);
+    for (const char *at = typed; *at; at++)
+        press(&scene, (uint32_t)*at);
+    text = draw(&scene, 40, 14, false);
+    assert_non_null(strstr(text, "dram>12Gx"));
+    assert_non_null(strstr(text, "that is no number"));
+    assert_null(strstr(text, "filter:")); /* this one is not obeyed yet */
+    free(text);
+    press(&scene, BACKSPACE);
+    press(&scene, ENTER);
+    press(&scene, ARROW_LEFT);
+    text = draw(&scene, 60, 14, false);
+    assert_non_null(strstr(text, "0 processes  at 14:03:06  filter: command~llama & user"));
+    free(text);
+    scene_clear(&scene);
+}
+
 /* A server that began after the moment was not up then. */
 static void before_the_server(void **state)
 {
@@ -648,6 +673,7 @@ int main(void)
         cmocka_unit_test(golden_past),
         cmocka_unit_test(selected_in_the_past),
         cmocka_unit_test(narrow_pages),
+        cmocka_unit_test(a_long_filter),
         cmocka_unit_test(before_the_server),
         cmocka_unit_test(no_event_of_the_future),
         cmocka_unit_test(server_gone),
