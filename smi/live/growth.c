@@ -147,6 +147,16 @@ bool growth_get(const struct growth *growth, const struct process_row *row, int6
     return true;
 }
 
+/* Up to how many steps ago a reading holds: samples do not come at full steps, so that the next one may be a step later
+ * than it ought to be. */
+static uint64_t end_of(const struct growth_track *track, size_t place)
+{
+    uint64_t time = track->readings[place].time;
+    uint64_t next = place + 1 < track->count ? track->readings[place + 1].time : track->last.time;
+
+    return (track->last.time - (next - time < 2 * STEP + SECOND ? next : time)) / STEP;
+}
+
 void growth_read(const struct growth *growth, const struct process_row *row, uint32_t pool,
                  uint64_t ret[GROWTH_READINGS])
 {
@@ -154,9 +164,9 @@ void growth_read(const struct growth *growth, const struct process_row *row, uin
 
     memset(ret, 0xff, GROWTH_READINGS * sizeof(*ret));
     for (size_t i = 0; track && i < track->count; i++) {
-        uint64_t ago = (track->last.time - track->readings[i].time) / STEP;
+        uint64_t begin = (track->last.time - track->readings[i].time) / STEP;
 
-        if (ago < GROWTH_READINGS)
+        for (uint64_t ago = end_of(track, i); ago <= begin && ago < GROWTH_READINGS; ago++)
             ret[GROWTH_READINGS - 1 - ago] = track->readings[i].bytes[pool];
     }
 }

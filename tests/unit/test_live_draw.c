@@ -631,6 +631,33 @@ static void growths(void **state)
     scene_clear(&scene);
 }
 
+/* Samples do not come at full steps; there is a gap only where there was none for long. */
+static void growth_without_gaps(void **state)
+{
+    struct scene scene;
+    uint64_t readings[GROWTH_READINGS];
+
+    (void)state;
+    scene_make(&scene);
+    growth_clear(&scene.growth);
+    for (size_t i = 0; i < 400; i++) {
+        scene.snapshot.time += SECOND - 1000000;
+        if (i >= 300 && i < 330)
+            continue;
+        assert_int_equal(growth_note(&scene.growth, &scene.snapshot), 0);
+    }
+    growth_read(&scene.growth, &sample_process_rows[0], TT_ALLOC_POOL_DRAM, readings);
+    for (size_t ago = 0; ago < GROWTH_READINGS; ago++) {
+        bool is_gap = readings[GROWTH_READINGS - 1 - ago] == UINT64_MAX;
+
+        if (ago < 13 || ago > 20)
+            assert_false(is_gap);
+        else if (ago > 14 && ago < 19)
+            assert_true(is_gap);
+    }
+    scene_clear(&scene);
+}
+
 /* Unknown is last, whichever way. */
 static void sorting(void **state)
 {
@@ -686,6 +713,7 @@ int main(void)
         cmocka_unit_test(peaks_of_a_mesh),
         cmocka_unit_test(a_leak_stays),
         cmocka_unit_test(growths),
+        cmocka_unit_test(growth_without_gaps),
         cmocka_unit_test(unknown_is_not_empty),
         cmocka_unit_test(sorting),
     };
