@@ -182,7 +182,7 @@ class Options(DemoTest):
         shutil.rmtree(alone)
         self.assertEqual((result.returncode, result.stdout), (2, ""))
         self.assertIn("tt-allocation-server: No such file", result.stderr)
-        self.assertIn("beside tt-smi or in a directory of PATH", result.stderr)
+        self.assertIn("beside tt-smi or into a directory of PATH", result.stderr)
 
 
 class Ends(DemoTest):
