@@ -15,7 +15,7 @@
 
 #define ITEMS_MAX 12
 #define TYPING_LEAST 12 /* columns of what is typed */
-#define TYPING_EDGES 4 /* columns: the slash, the cursor, and what keeps them off the problem */
+#define TYPING_EDGES 4  /* columns: the slash, the cursor, and what keeps them off the problem */
 
 /* A piece of a line; where there is no room for all, the one that sheds first goes. */
 struct item {
