@@ -189,8 +189,9 @@ class Server:
             self.process.terminate()
         status = self._wait(patience)
         if status is None:
+            where = [read_stat(self.process.pid)[0], *(read_proc(self.process.pid, name) for name in ("wchan", "syscall"))]
             self.kill9()
-            raise AssertionError(f"the server did not leave within {patience} s; the log:\n{self.log()}")
+            raise AssertionError(f"the server did not leave within {patience} s, but is in {where}; the log:\n{self.log()}")
         self._log.join(PATIENCE)
         if status != 0:
             raise AssertionError(f"the server ended with status {status}; the log:\n{self.log()}")
