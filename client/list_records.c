@@ -211,6 +211,7 @@ static int take_usage(struct tt_alloc_list *list, const struct tt_alloc_usage_re
         .frees = record->frees,
         .idle = record->idle,
         .since = record->since,
+        .until = record->until,
     };
     (*count)++;
     return 0;

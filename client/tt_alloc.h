@@ -219,8 +219,11 @@ struct tt_alloc_usage {
     uint64_t peak_bytes;
     uint64_t allocations; /* regions only, as are frees */
     uint64_t frees;
-    uint64_t idle;  /* ns since the last report */
-    uint64_t since; /* of a process: when the server first heard of it, ns since 1970; 0 of a device, or not told */
+    uint64_t idle; /* ns since the last report */
+    /* Of a process: when the server first heard of it and, if it ended, when that was noticed. ns since 1970 by a clock
+     * that nobody sets while the server runs, to tell who was there at one time. 0: of a device, not ended, or not
+     * told. */
+    uint64_t since, until;
 };
 
 struct tt_alloc_device {

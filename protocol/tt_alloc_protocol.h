@@ -425,8 +425,9 @@ struct tt_alloc_usage_record { /* USAGE: one region or pool of the device or pro
     uint64_t idle;      /* ns since the last report on this device */
     int32_t logical_id; /* the process's own number of the device */
     uint32_t reserved1;
-    uint64_t since; /* when the server first heard of the process, ns since 1970; of a device 0 */
-    uint8_t reserved2[32];
+    uint64_t since; /* when the server first heard of the process; of a device 0 */
+    uint64_t until; /* ENDED: when it noticed the end, by the same clock */
+    uint8_t reserved2[24];
 };
 TT_ALLOC_LAYOUT(sizeof(struct tt_alloc_usage_record) == TT_ALLOC_FRAME_112);
 TT_ALLOC_AT(tt_alloc_usage_record, type, 0, 1);
@@ -443,7 +444,8 @@ TT_ALLOC_AT(tt_alloc_usage_record, idle, 56, 8);
 TT_ALLOC_AT(tt_alloc_usage_record, logical_id, 64, 4);
 TT_ALLOC_AT(tt_alloc_usage_record, reserved1, 68, 4);
 TT_ALLOC_AT(tt_alloc_usage_record, since, 72, 8);
-TT_ALLOC_AT(tt_alloc_usage_record, reserved2, 80, 32);
+TT_ALLOC_AT(tt_alloc_usage_record, until, 80, 8);
+TT_ALLOC_AT(tt_alloc_usage_record, reserved2, 88, 24);
 
 struct tt_alloc_buffer_record { /* BUFFER */
     uint8_t type;

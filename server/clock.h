@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The two clocks of the server, in ns. Ages and idle times come from the one that never jumps and counts while the host
+ * The clocks of the server, in ns. Ages and idle times come from the one that never jumps and counts while the host
  * sleeps; the wall clock is only for telling people when something happened.
  */
 
@@ -28,3 +28,6 @@ static inline uint64_t clock_wall(void)
 {
     return clock_read(CLOCK_REALTIME);
 }
+
+/* What the wall clock would have said at this moment of clock_now(), had nobody set it while the server ran. */
+uint64_t clock_steady(uint64_t moment);

@@ -96,7 +96,8 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     process->facts.command = NULL;
     entry->start_time = process->facts.start_time;
     entry->end_time = clock_wall();
-    entry->known_since = process->known_since;
+    entry->since = clock_steady(process->created);
+    entry->until = clock_steady(now);
     entry->lifetime = now - (process->facts.started ? process->facts.started : process->created);
     entry->idle = now - process->last_activity;
     entry->reason = reason;

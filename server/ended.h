@@ -37,8 +37,9 @@ struct ended {
     char comm[16];
     char *command; /* NULL if unknown */
     uint64_t start_time;
-    uint64_t end_time;    /* wall clock */
-    uint64_t known_since; /* the same */
+    uint64_t end_time; /* wall clock */
+    uint64_t since;    /* by clock_steady(), as is the next */
+    uint64_t until;
     uint64_t lifetime;
     uint64_t idle;
     uint32_t reason; /* TT_ALLOC_REASON_* */

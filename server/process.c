@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "server/clock.h"
-
 void processes_init(struct processes *processes)
 {
     *processes = (struct processes){.next_serial = 1};
@@ -97,7 +95,6 @@ int processes_add(struct processes *processes, const struct peer *peer, struct p
     list_init(&process->sweep_link);
     list_init(&process->unlocated_link);
     process->created = now;
-    process->known_since = clock_wall();
     process->last_activity = now;
     list_append(&processes->all, &process->link);
     list_append(&processes->buckets[(unsigned)process->pid % PROCESS_BUCKETS], &process->hash_link);

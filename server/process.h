@@ -48,7 +48,6 @@ struct process {
     uint64_t lost;               /* reports that were refused or never arrived */
     unsigned refusals_told;      /* causes that were logged */
     uint64_t created;            /* monotonic ns */
-    uint64_t known_since;        /* the same by the wall clock */
     uint64_t last_activity;
 };
 

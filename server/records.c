@@ -173,7 +173,7 @@ static int add_places(struct output *output, const struct process *process, int3
     for (size_t i = 0; i < ledger_device_count(process->ledger) && error == 0; i++) {
         const struct ledger_device *place = ledger_device(process->ledger, i);
         const struct device *device = place->userdata;
-        struct tt_alloc_usage_record shared = {.logical_id = place->device_id, .since = process->known_since};
+        struct tt_alloc_usage_record shared = {.logical_id = place->device_id, .since = clock_steady(process->created)};
 
         if (!device || (number >= 0 && device->number != number))
             continue;
@@ -246,7 +246,7 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         const struct placement *place = &ended->placements[i];
 
         struct tt_alloc_usage_record shared = {
-            .device_id = place->number, .logical_id = place->logical_id, .since = ended->known_since};
+            .device_id = place->number, .logical_id = place->logical_id, .since = ended->since, .until = ended->until};
 
         error = add_usage(output, shared, &place->usage, frames);
     }

@@ -163,7 +163,9 @@ _PROCESS_FRAME = _Layout(
     "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost job",
 )
 _TEXT_FRAME = _Layout("I4x96s", "length text")
-_USAGE_FRAME = _Layout("IIQQQQQQi44x", "kind index bytes buffers peak_bytes allocations frees idle logical_id")
+_USAGE_FRAME = _Layout(
+    "IIQQQQQQi4xQQ24x", "kind index bytes buffers peak_bytes allocations frees idle logical_id since until"
+)
 _BUFFER_FRAME = _Layout("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial")
 _FIGURE_FRAME = _Layout("Q48s48x", "value name")
 _HISTORY_FRAME = _Layout("IIQII80s", "pool resolution time index count samples")
@@ -805,7 +807,12 @@ def devices(device=None):
 
 
 def processes(device=None, pid=None):
-    """The processes that report, with their use of each device. device is the server's number, pid the host's PID."""
+    """The processes that report, with their use of each device. device is the server's number, pid the host's PID.
+
+    Those whose peaks somebody let start again say "peaks_reset". A device's "since" is when the server first heard of the
+    process, and "until", of one that ended, when it noticed the end: by a clock that nobody sets, to tell who was there
+    at one time.
+    """
     return [_process(*entry) for entry in _entries(*_list(_LIST_PROCESSES, device, pid))]
 
 
@@ -1026,6 +1033,8 @@ def _process(entry, usages, command):
                 "device": device,
                 "logical_id": logical_id,
                 "idle_seconds": _seconds(records[0]["idle"]),
+                "since": _seconds(records[0]["since"]) if records[0]["since"] else None,
+                "until": _seconds(records[0]["until"]) if records[0]["until"] else None,
                 **_usage(records),
             }
             for (device, logical_id), records in by_device.items()

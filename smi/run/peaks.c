@@ -105,12 +105,10 @@ static void add_process(struct events *events, const struct run_process *process
             continue;
         event.step = STEP_BEGIN;
         events->list[events->count++] = event;
-        if (!process->has_ended)
+        if (process->facts.usage[i].until <= event.time)
             continue;
         event.step = STEP_END;
-        event.time++; /* as long at least, should the clock have been set back */
-        if (event.time < process->facts.end_time)
-            event.time = process->facts.end_time;
+        event.time = process->facts.usage[i].until;
         events->list[events->count++] = event;
     }
 }

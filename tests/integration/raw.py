@@ -71,7 +71,7 @@ _OWN = {  # format behind type, padding and device_id; field names
         "process_id uid start_time serial buffers age idle end_time flags reason label_pid sessions comm lost job",
     ),
     TEXT: ("I4x96s", "length text"),
-    USAGE: ("IIQQQQQQi4xQ32x", "kind index bytes buffers peak_bytes allocations frees idle logical_id since"),
+    USAGE: ("IIQQQQQQi4xQQ24x", "kind index bytes buffers peak_bytes allocations frees idle logical_id since until"),
     BUFFER: ("QQIIQiIQ56x", "buffer_id size region references age process_id uid serial"),
     FIGURE: ("Q48s48x", "value name"),
     HISTORY: ("IIQII80s", "pool resolution time index count samples"),

@@ -3,6 +3,7 @@
 
 import random
 import re
+import time
 import unittest
 
 import raw
@@ -528,22 +529,27 @@ class Leaks(AccountingTest):
     def test_who_was_there_at_one_time(self):
         """One that came when another was gone, and one that was there before and is there still."""
 
-        def since(process):
-            (moment,) = {used["since"] for used in process["usage"].values()}
-            return moment
+        def times(process):
+            (moments,) = {(used["since"], used["until"]) for used in process["usage"].values()}
+            return moments
 
         self.a.do("c.alloc(0x1000, 100)")
-        alive = since(self.process(self.a))
-        self.assertLess(since(self.process(self.innocent)), alive)
+        began = time.time_ns()
+        since, until = times(self.process(self.a))
+        self.assertEqual(until, 0)
+        self.assertLess(abs(since - began), 60e9)
+        innocent = times(self.process(self.innocent))
+        self.assertLess(innocent[0], since)
         self.a.kill()
-        ended = self.wait_for_end_of(self.a.pid, self.watch)
-        self.assertEqual(since(ended), alive)
-        self.assertLess(alive, ended["end_time"])
+        ended = times(self.wait_for_end_of(self.a.pid, self.watch))
+        self.assertEqual(ended[0], since)
+        self.assertLess(since, ended[1])
         b = self.puppet()
         b.do("c.alloc(0x1000, 100)")
-        self.assertLess(ended["end_time"], since(self.process(b)))
+        self.assertLess(ended[1], times(self.process(b))[0])
+        self.assertEqual(times(self.process(self.innocent)), innocent)
         (device,) = self.watch.entries(raw.LIST_DEVICES)
-        self.assertEqual(since(device), 0)
+        self.assertEqual(times(device), (0, 0))
 
     def test_the_list_of_those_that_ended(self):
         self.a.do("c.alloc(0x1000, 100)", "c.alloc(0x2000, 50)", "c.free(0x1000)", "c.alloc(0x3000, 7, raw.L1)")

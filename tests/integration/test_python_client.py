@@ -488,6 +488,8 @@ class Asking(ClientTest):
         self.assertEqual((device["asic_id"], device["dram_size"], device["arch"]), (None, None, None))
         (process,) = asker.ask("t.processes()")
         self.assertEqual((process["pid"], process["buffers"], process["inexact"]), (a.pid, 2, False))
+        self.assertEqual((process["peaks_reset"], process["devices"][0]["until"]), (False, None))
+        self.assertLess(abs(process["devices"][0]["since"] - time.time()), 60)
         self.assertEqual([d["logical_id"] for d in process["devices"]], [0, 4])
         self.assertIn("tt_alloc", process["command"])
         self.assertEqual(asker.ask("t.processes(device=4)")[0]["devices"][0]["pools"]["l1"]["peak_bytes"], 200)
@@ -503,6 +505,8 @@ class Asking(ClientTest):
         self.wait_for_end_of(a.pid, self.watch)
         (ended,) = asker.ask("t.ended()")
         self.assertEqual((ended["pid"], ended["reason"], ended["buffers"]), (a.pid, "exited", 2))
+        self.assertEqual(ended["devices"][0]["since"], process["devices"][0]["since"])
+        self.assertLess(ended["devices"][0]["since"], ended["devices"][0]["until"])
         self.assertGreaterEqual(ended["end_time"], ended["start_time"])
 
     def test_what_cannot_be_found(self):
