@@ -189,8 +189,11 @@ int server_run(struct server *server)
     start_watchdog(server);
     pace_start(server);
     tell_status(server);
-    sd_notify(0, "READY=1");
-    ev_run(server->loop, 0);
+    ev_run(server->loop, EVRUN_NOWAIT); /* whether the kernel watches what it must is known then */
+    if (!server->termination.has_come) {
+        sd_notify(0, "READY=1");
+        ev_run(server->loop, 0);
+    }
     manager_notify("STOPPING=1");
     return server->termination.error;
 }

@@ -30,6 +30,7 @@ static void on_arrived(struct ev_loop *loop, ev_io *watcher, int events)
 
     if (events & EV_ERROR)
         termination->error = cannot_start(-ENOMEM);
+    termination->has_come = true;
     ev_io_stop(loop, watcher);
     ev_break(loop, EVBREAK_ALL);
 }

@@ -8,12 +8,14 @@
  */
 
 #include <ev.h>
+#include <stdbool.h>
 
 struct server;
 
 struct termination {
-    int fd;    /* of both signals */
-    int error; /* why the loop was ended, if it was not by a signal */
+    int fd;        /* of both signals */
+    bool has_come; /* the end: the loop is not to turn any more */
+    int error;     /* why, if it was not a signal */
     ev_io arrived;
 };
 
