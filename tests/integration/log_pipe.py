@@ -23,12 +23,17 @@ class LogPipe:
         """From now on, to its end. A binary stream, which is closed then."""
         os.set_blocking(stream.fileno(), False)
         self._stream = stream
-        self._thread = threading.Thread(target=self._collect, args=(stream.fileno(),), daemon=True)
+        self._thread = threading.Thread(target=self._collect, daemon=True)
         self._thread.start()
 
-    def _collect(self, fd):
-        while select.select([fd], [], [])[0] and self._take():
-            pass
+    def _collect(self):
+        arrival = select.poll()
+        arrival.register(self._stream, select.POLLIN)
+        while self._take():
+            arrival.poll()
+        with self._news:
+            self._stream.close()
+            self._stream = None
 
     def _take(self):
         """What has arrived. Whether there may be more."""
@@ -39,11 +44,12 @@ class LogPipe:
                 except BlockingIOError:
                     return True
                 *lines, self._rest = (self._rest + piece).split(b"\n")
-                if not piece:
-                    self._stream.close()
-                    self._stream, lines, self._rest = None, [self._rest] if self._rest else [], b""
+                if not piece and self._rest:
+                    lines, self._rest = [self._rest], b""
                 self._lines += [line.decode(errors="replace") for line in lines]
                 self._news.notify_all()
+                if not piece:
+                    break
             return False
 
     def lines(self):
@@ -64,3 +70,4 @@ class LogPipe:
     def join(self, patience):
         """Until nobody can write to it any more."""
         self._thread.join(patience)
+        assert not self._thread.is_alive(), "somebody holds the pipe of the log open"
