@@ -213,6 +213,8 @@ static int write_junit(const struct run *run, const struct run_facts *facts, con
     const char *path = run->options->run.junit;
     int r = path ? run_report_junit(path, facts, verdict, clock_now() - run->started) : 0;
 
+    if (r == -ENXIO)
+        return refuse("cannot write %s: nobody reads it; start its reader before the command ends", path);
     return r == 0 ? 0 : refuse("cannot write %s: %s", path, strerror(-r));
 }
 

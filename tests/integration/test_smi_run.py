@@ -827,6 +827,27 @@ if len(sys.argv) == 1:
         self.assertEqual(self.run_code(CLEAN, "--junit", pipe), 0, self.err_of())
         self.assertEqual(xml.etree.ElementTree.fromstring(os.read(reader, 1 << 16)).tag, "testsuites")
 
+    def test_a_pipe_that_nobody_reads(self):
+        """The command is over then, and what it came to is not held back."""
+        pipe = self.place / "pipe"
+        os.mkfifo(pipe)
+        for code, expected in ((CLEAN, 2), (LEAKING, LEAKS)):
+            self.assertEqual(self.run_code(code, "--junit", pipe), expected, self.err_of())
+            self.assertIn("tt-smi: 1 process reported", self.err)
+            self.assertIn(f"tt-smi: cannot write {pipe}: nobody reads it; start its reader before the command ends\n", self.err)
+
+    def test_a_link_to_what_is_not_there_yet(self):
+        target, link = self.place / "result.xml", self.place / "link"
+        link.symlink_to(target)
+        self.assertEqual(self.run_code(CLEAN + f"; say(os.path.exists({str(target)!r}))", "--junit", link), 0, self.err_of())
+        self.assertEqual(self.out, "False\n")
+        self.assertEqual(os.readlink(link), str(target))
+        self.assertEqual(xml.etree.ElementTree.parse(target).getroot().tag, "testsuites")
+        link.unlink()
+        link.symlink_to(self.place / "none" / "result.xml")
+        self.assertEqual(self.run_code("say('started')", "--junit", link), 2)
+        self.assertEqual((self.out, self.err), ("", f"tt-smi: cannot write '{link}': No such file or directory\n"))
+
     def test_names_that_no_file_can_have(self):
         """They are refused before the command is started."""
         mark = self.place / "mark"
