@@ -73,8 +73,11 @@ int demo_start(const struct options *options, struct demo *ret)
     struct demo demo = {.life = -1};
     int r = run_server_start(&demo.server);
 
-    if (r == 0)
+    if (r == 0) {
         r = demo_tree_make(demo.server.directory);
+        if (r < 0)
+            demo.server.failed = RUN_SERVER_FILES;
+    }
     if (r == 0)
         r = start_director(&demo, options);
     if (r < 0) {

@@ -96,6 +96,13 @@ _Noreturn static void become_server(pid_t keeper)
     _exit(127);
 }
 
+bool keeper_found_no_program(const char *words)
+{
+    const char *name = PROGRAM ": ";
+
+    return strncmp(words, name, strlen(name)) == 0 && strcmp(words + strlen(name), strerror(ENOENT)) == 0;
+}
+
 /* Until the pipe closes, or the server ends. */
 static void keep(int server)
 {

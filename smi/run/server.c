@@ -22,9 +22,11 @@
 #include <unistd.h>
 
 #include "smi/run/keeper.h"
+#include "smi/sample/problem.h"
 
 #define BACKLOG 512
 #define WORDS_MAX 200
+#define BY_HAND "  to see why, start one by hand: tt-allocation-server --socket PATH\n"
 
 /* Where the directory is made. */
 static const char *base_directory(void)
@@ -37,6 +39,7 @@ static const char *base_directory(void)
 
 static int make_directory(struct run_server *server)
 {
+    server->failed = RUN_SERVER_DIRECTORY;
     snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", base_directory());
     if (!mkdtemp(server->directory))
         return -errno;
@@ -45,13 +48,14 @@ static int make_directory(struct run_server *server)
 }
 
 /* Whoever calls listen() is who the server is taken for: this user. */
-static int make_socket(const char *path)
+static int make_socket(struct run_server *server)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r = fd < 0 ? -errno : 0;
 
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    server->failed = RUN_SERVER_SOCKET;
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", server->path);
     if (r == 0 && (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0))
         r = -errno;
     if (r < 0 && fd >= 0)
@@ -72,6 +76,7 @@ static int fork_keeper(struct run_server *server, int listener, const int *pipe)
     sigset_t all, former;
     int r;
 
+    server->failed = RUN_SERVER_PROCESS;
     fflush(NULL); /* what is buffered must not be written twice */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &former); /* one that ends us must not end the keeper before it keeps */
@@ -85,11 +90,13 @@ static int fork_keeper(struct run_server *server, int listener, const int *pipe)
 
 static int start_keeper(struct run_server *server)
 {
-    int pipe[2] = {-1, -1}, listener = make_socket(server->path);
+    int pipe[2] = {-1, -1}, listener = make_socket(server);
     int r = listener < 0 ? listener : 0;
 
-    if (r == 0 && pipe2(pipe, O_CLOEXEC) < 0)
+    if (r == 0 && pipe2(pipe, O_CLOEXEC) < 0) {
+        server->failed = RUN_SERVER_PIPE;
         r = -errno;
+    }
     if (r == 0)
         r = fork_keeper(server, listener, pipe);
     if (listener >= 0)
@@ -102,7 +109,11 @@ static int start_keeper(struct run_server *server)
 
 int run_server_start(struct run_server *ret)
 {
-    struct run_server server = {.life = -1, .log = memfd_create("tt-smi-run", MFD_CLOEXEC)};
+    struct run_server server = {
+        .failed = RUN_SERVER_LOG,
+        .life = -1,
+        .log = memfd_create("tt-smi-run", MFD_CLOEXEC),
+    };
     int r = server.log < 0 ? -errno : make_directory(&server);
 
     if (r == 0) {
@@ -112,12 +123,14 @@ int run_server_start(struct run_server *ret)
             rmdir(server.directory);
         }
     }
+    ret->failed = server.failed;
     if (r < 0) {
         server.keeper = 0;
         run_server_stop(&server);
         return r;
     }
     *ret = server;
+    ret->failed = RUN_SERVER_NOTHING;
     return 0;
 }
 
@@ -137,22 +150,39 @@ static const char *last_words(const struct run_server *server)
     return line ? line + 1 : text;
 }
 
+static const char *const steps[] = {
+    [RUN_SERVER_LOG] = "make a file in memory", [RUN_SERVER_DIRECTORY] = "make a directory",
+    [RUN_SERVER_SOCKET] = "make a socket",      [RUN_SERVER_PIPE] = "make a pipe",
+    [RUN_SERVER_PROCESS] = "start a process",   [RUN_SERVER_FILES] = "make files",
+};
+
+/* Else there is too little of something, wherever it is made. */
+static bool is_about_the_place(enum run_server_step failed, int error)
+{
+    bool has_place = failed == RUN_SERVER_DIRECTORY || failed == RUN_SERVER_SOCKET || failed == RUN_SERVER_FILES;
+
+    return has_place && error != -EMFILE && error != -ENFILE && error != -ENOMEM;
+}
+
+static void explain_step(enum run_server_step failed, int error)
+{
+    if (is_about_the_place(failed, error))
+        fprintf(stderr, "cannot %s in %s: %s\n  name another place for it: TMPDIR=DIR\n", steps[failed],
+                base_directory(), strerror(-error));
+    else
+        fprintf(stderr, "cannot %s: %s\n" BY_HAND, steps[failed], strerror(-error));
+}
+
 void run_server_explain(const struct run_server *server, int error)
 {
-    const char *words = server->path[0] ? last_words(server) : "";
+    const char *words = server->failed ? "" : last_words(server);
 
-    if (*words)
-        fprintf(stderr,
-                "%s\n"
-                "  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
-                words);
-    else if (server->path[0])
-        fprintf(stderr, "%s\n", strerror(-error));
+    if (server->failed)
+        explain_step(server->failed, error);
+    else if (keeper_found_no_program(words))
+        fprintf(stderr, "%s\n  install tt-allocation-server beside tt-smi or into a directory of PATH\n", words);
     else
-        fprintf(stderr,
-                "cannot make a directory in %s: %s\n"
-                "  name another place for it: TMPDIR=DIR\n",
-                base_directory(), strerror(-error));
+        fprintf(stderr, "%s\n" BY_HAND, *words ? words : problem_reason(error));
 }
 
 void run_server_reap(struct run_server *server)

@@ -13,7 +13,19 @@
 #include <limits.h>
 #include <sys/types.h>
 
+/* What could not be made. */
+enum run_server_step {
+    RUN_SERVER_NOTHING, /* it was started; whatever is wrong now is the server's to say */
+    RUN_SERVER_LOG,
+    RUN_SERVER_DIRECTORY,
+    RUN_SERVER_SOCKET,
+    RUN_SERVER_PIPE,
+    RUN_SERVER_PROCESS,
+    RUN_SERVER_FILES, /* of the demo, in its directory */
+};
+
 struct run_server {
+    enum run_server_step failed;
     pid_t keeper; /* 0: none */
     int life;     /* the writing end */
     int log;      /* what the server says */
@@ -22,7 +34,7 @@ struct run_server {
 };
 
 /* The socket is there, and clients may connect, when this returns; whether a server answers is seen by asking. A
- * negative errno. */
+ * negative errno: ret then says only what failed. */
 int run_server_start(struct run_server *ret);
 
 /* Says on stderr why it did not start, behind what stands there already, and what to do about it. */

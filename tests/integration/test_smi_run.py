@@ -10,6 +10,7 @@ import ctypes
 import os
 import pathlib
 import re
+import resource
 import select
 import shutil
 import signal
@@ -667,8 +668,29 @@ for i in range(3):
                                     text=True, env={**self.environment(), "PATH": str(alone)}, timeout=harness.PATIENCE)
             self.assertEqual((result.returncode, result.stdout), (code, "x\n"), result.stderr)
             self.assertIn(f"tt-smi: no server at {self.socket_path()}, and none can be started: tt-allocation-server: "
-                          "No such file or directory\n", result.stderr)
+                          "No such file or directory\n  install tt-allocation-server beside tt-smi or into a directory of PATH\n",
+                          result.stderr)
             self.assertIn("coverage INCOMPLETE: no answer from the server", result.stderr)
+
+    def test_a_program_that_does_not_stay(self):
+        """There is one, so to install another is no way out; what it said last is."""
+        alone = self.place / "alone"
+        alone.mkdir()
+        shutil.copy(TT_SMI, alone)
+        server = alone / "tt-allocation-server"
+        server.write_text("#!/bin/sh\necho 'first words' >&2\necho 'tt-allocation-server: no luck' >&2\nexit 1\n")
+        server.chmod(0o755)
+        result = subprocess.run([alone / "tt-smi", "run", "--", "/bin/true"], capture_output=True, text=True,
+                                env=self.environment(), timeout=harness.PATIENCE)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("and none can be started: tt-allocation-server: no luck\n"
+                      "  to see why, start one by hand: tt-allocation-server --socket PATH\n", result.stderr)
+
+    def test_nothing_to_make_a_server_with(self):
+        """The step that failed is told: no other directory helps where descriptors are short."""
+        self.run_command(["true"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5)))
+        self.assertRegex(self.err, "and none can be started: cannot make a (file in memory|socket|pipe): Too many open files\n"
+                         "  to see why, start one by hand: tt-allocation-server --socket PATH\n")
 
     def test_a_server_that_dies(self):
         process = self.start(CLEAN + "; say(path);" + HOLDING, "--strict")
