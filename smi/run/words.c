@@ -127,14 +127,20 @@ static void add_sources(struct list *list, const struct run_coverage *coverage)
         add(list, "it is not known who had a device open");
 }
 
-static void add_limits(struct list *list, const struct run_verdict *verdict)
+static const char *why_uncertain(const struct run_facts *facts, const struct run_peak *peak)
+{
+    if (peak->is_open)
+        return "peaks were reset";
+    return facts->account->is_private ? "only the peaks of single processes are known"
+                                      : "of a shared server only the peaks of single processes are known";
+}
+
+static void add_limits(struct list *list, const struct run_facts *facts, const struct run_verdict *verdict)
 {
     for (unsigned pool = 0; pool < TT_ALLOC_POOLS; pool++) {
         if (verdict->limits[pool] == RUN_LIMIT_UNCERTAIN)
-            add(list, "whether the limit of %s was passed is not known%s", pool_titles[pool],
-                verdict->peaks[pool].is_open
-                    ? ", because peaks were reset"
-                    : ", because of a shared server only the peaks of single processes are known");
+            add(list, "whether the limit of %s was passed is not known, because %s", pool_titles[pool],
+                why_uncertain(facts, &verdict->peaks[pool]));
     }
 }
 
@@ -150,7 +156,7 @@ char *run_words_gaps(const struct run_facts *facts, const struct run_verdict *ve
     add_unheard(&list, &verdict->coverage);
     add_processes(&list, &verdict->coverage);
     add_sources(&list, &verdict->coverage);
-    add_limits(&list, verdict);
+    add_limits(&list, facts, verdict);
     if (fclose(list.out) == 0)
         text = text_escape(raw, utf8);
     free(raw);

@@ -12,6 +12,7 @@
 
 #include "smi/run/options.h"
 #include "smi/run/verdict.h"
+#include "smi/run/words.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -300,6 +301,26 @@ static void test_codes(void **state)
     assert_int_equal(judge(silent, true, 0, 1, 0), 1);
 }
 
+/* A server of the run's own knows no more either once it was restarted, but nobody shares it. */
+static void test_why_a_limit_is_uncertain(void **state)
+{
+    struct run_account account = {.is_private = true};
+    struct run_facts facts = {.account = &account};
+    struct run_verdict verdict = {.coverage.reporting = 1, .limits = {RUN_LIMIT_UNCERTAIN}};
+    char *words;
+
+    (void)state;
+    for (unsigned pool = 1; pool < TT_ALLOC_POOLS; pool++)
+        verdict.limits[pool] = RUN_LIMIT_NONE;
+    words = run_words_gaps(&facts, &verdict, false);
+    assert_non_null(strstr(words, ", because only the peaks of single processes are known"));
+    free(words);
+    account.is_private = false;
+    words = run_words_gaps(&facts, &verdict, false);
+    assert_non_null(strstr(words, ", because of a shared server only the peaks of single processes are known"));
+    free(words);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +330,7 @@ int main(void)
         cmocka_unit_test(test_bad_suppressions),
         cmocka_unit_test(test_peaks),
         cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_why_a_limit_is_uncertain),
         cmocka_unit_test(test_a_tree_that_cannot_be_read),
         cmocka_unit_test(test_peaks_of_many),
         cmocka_unit_test(test_peaks_by_two_numbers),
