@@ -33,27 +33,31 @@ void run_tree_init(struct run_tree *tree)
     *tree = (struct run_tree){.boot_time = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME)};
 }
 
-/* What /proc/PID/stat says; false: there is no such process. */
-static bool read_stat(const struct run_tree *tree, struct tree_process *process)
+/* What /proc/PID/stat says. */
+static int read_stat(const struct run_tree *tree, struct tree_process *process)
 {
     char path[32], text[1024];
     struct host_stat stat;
     FILE *file;
     size_t size;
+    int r;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)process->pid);
     file = fopen(path, "re");
     if (!file)
-        return false;
+        return -errno;
     size = fread(text, 1, sizeof(text) - 1, file);
+    r = ferror(file) ? -errno : 0;
     fclose(file);
     text[size] = '\0';
-    if (host_stat_parse(text, &stat) < 0)
-        return false;
+    if (r == 0)
+        r = host_stat_parse(text, &stat);
+    if (r < 0)
+        return r;
     process->start_time = tree->boot_time + stat.start_ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
     process->is_there = stat.is_there;
     memcpy(process->comm, stat.comm, sizeof(process->comm));
-    return true;
+    return 0;
 }
 
 /* Where a process of this number that began at this time or later stands, or would stand. */
@@ -102,14 +106,6 @@ static int add(struct run_tree *tree, const struct tree_process *process)
     return r < 0 ? r : 1;
 }
 
-int run_tree_note(struct run_tree *tree, pid_t pid)
-{
-    struct tree_process process = {.pid = pid};
-    int r = read_stat(tree, &process) ? add(tree, &process) : 0;
-
-    return r < 0 ? r : 0;
-}
-
 /* A queue of numbers, for one look. */
 struct queue {
     pid_t *pids;
@@ -128,9 +124,30 @@ static int enqueue(struct queue *queue, pid_t pid)
 }
 
 /* Who has gone has no children any more; all else that hinders us may hide some. */
-static void note_failure(struct run_tree *tree, pid_t pid)
+static void note_failure(struct run_tree *tree, pid_t pid, int error)
 {
-    tree->is_blind = tree->is_blind || pid == getpid() || (errno != ENOENT && errno != ESRCH);
+    tree->is_blind = tree->is_blind || pid == getpid() || (error != -ENOENT && error != -ESRCH);
+}
+
+/* 1: the process is new. */
+static int take(struct run_tree *tree, pid_t pid, struct tree_process *ret)
+{
+    int r;
+
+    *ret = (struct tree_process){.pid = pid};
+    r = read_stat(tree, ret);
+    if (r == 0)
+        return add(tree, ret);
+    note_failure(tree, pid, r);
+    return 0;
+}
+
+int run_tree_note(struct run_tree *tree, pid_t pid)
+{
+    struct tree_process process;
+    int r = take(tree, pid, &process);
+
+    return r < 0 ? r : 0;
 }
 
 /* The children of one thread. */
@@ -143,7 +160,7 @@ static int read_children(struct run_tree *tree, pid_t pid, const char *task, pid
     snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", (int)pid, task);
     file = fopen(path, "re");
     if (!file) {
-        note_failure(tree, pid);
+        note_failure(tree, pid, -errno);
         return 0;
     }
     while (r == 0 && fscanf(file, "%d", &child) == 1) {
@@ -164,7 +181,7 @@ static int look_below(struct run_tree *tree, pid_t pid, pid_t except, struct que
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     tasks = opendir(path);
     if (!tasks) {
-        note_failure(tree, pid);
+        note_failure(tree, pid, -errno);
         return 0;
     }
     while (r == 0 && (entry = readdir(tasks))) {
@@ -175,10 +192,10 @@ static int look_below(struct run_tree *tree, pid_t pid, pid_t except, struct que
     return r;
 }
 
-static int take(struct run_tree *tree, pid_t pid)
+static int look_at(struct run_tree *tree, pid_t pid)
 {
-    struct tree_process process = {.pid = pid};
-    int r = read_stat(tree, &process) ? add(tree, &process) : 0;
+    struct tree_process process;
+    int r = take(tree, pid, &process);
 
     tree->living += process.is_there;
     tree->has_news = tree->has_news || r == 1;
@@ -195,7 +212,7 @@ int run_tree_look(struct run_tree *tree, pid_t except)
     for (size_t i = 0; i < tree->count; i++)
         tree->seen[i].is_there = false;
     for (size_t i = 0; r == 0 && i < queue.count; i++) {
-        r = take(tree, queue.pids[i]);
+        r = look_at(tree, queue.pids[i]);
         if (r == 0)
             r = look_below(tree, queue.pids[i], except, &queue);
     }

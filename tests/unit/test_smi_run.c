@@ -280,6 +280,26 @@ static void test_a_tree_that_cannot_be_read(void **state)
     run_tree_clear(&tree);
 }
 
+/* Nor does he know who it is that has ended; one that is not there any more is no secret. */
+static void test_a_process_that_cannot_be_read(void **state)
+{
+    struct rlimit former, none;
+    struct run_tree tree;
+
+    (void)state;
+    run_tree_init(&tree);
+    assert_int_equal(run_tree_note(&tree, INT32_MAX), 0);
+    assert_false(tree.is_blind);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &former), 0);
+    none = (struct rlimit){0, former.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(run_tree_note(&tree, getppid()), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &former), 0);
+    assert_true(tree.is_blind);
+    assert_int_equal(tree.count, 0);
+    run_tree_clear(&tree);
+}
+
 static void test_codes(void **state)
 {
     struct run_options plain = RUN_OPTIONS_DEFAULT, limited = plain, none = plain, silent;
@@ -332,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_codes),
         cmocka_unit_test(test_why_a_limit_is_uncertain),
         cmocka_unit_test(test_a_tree_that_cannot_be_read),
+        cmocka_unit_test(test_a_process_that_cannot_be_read),
         cmocka_unit_test(test_peaks_of_many),
         cmocka_unit_test(test_peaks_by_two_numbers),
     };
