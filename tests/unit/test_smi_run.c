@@ -237,6 +237,22 @@ static void test_peaks_by_two_numbers(void **state)
     assert_int_equal(peaks[0].most, UINT64_MAX);
 }
 
+/* No server that means well tells of such a time. */
+static void test_peaks_at_the_end_of_time(void **state)
+{
+    struct tt_alloc_usage usages[2];
+    struct run_process processes[] = {make_process(&usages[0], 0, 3, 5, 6), make_process(&usages[1], 0, 4, 1, 2)};
+    struct run_tree tree = {0};
+    struct run_account account = {.processes = processes, .count = 2, .tree = &tree};
+    struct run_peak peaks[TT_ALLOC_POOLS];
+
+    (void)state;
+    usages[1].since = UINT64_MAX;
+    assert_int_equal(run_peaks_find(&account, peaks), 0);
+    assert_int_equal(peaks[0].least, 4 * MIB);
+    assert_int_equal(peaks[0].most, 4 * MIB);
+}
+
 /* The code of a run that has what is asked for; buffers: left by its only process. */
 static int judge(struct run_options options, bool strict, int status, uint64_t buffers, uint64_t lost)
 {
@@ -355,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_a_process_that_cannot_be_read),
         cmocka_unit_test(test_peaks_of_many),
         cmocka_unit_test(test_peaks_by_two_numbers),
+        cmocka_unit_test(test_peaks_at_the_end_of_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
