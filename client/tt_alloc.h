@@ -255,7 +255,7 @@ struct tt_alloc_process {
     const struct tt_alloc_usage *usage;
     uint64_t job;     /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
     bool forgotten;   /* of an ended process: what it left is no finding any more, tt_alloc_forget() */
-    bool peaks_reset; /* by tt_alloc_reset_peaks(): it may have held more before */
+    bool peaks_reset; /* by tt_alloc_reset_peaks(), and it had held more before */
 };
 
 struct tt_alloc_buffer {

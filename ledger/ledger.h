@@ -44,7 +44,8 @@ struct ledger_device {
     int32_t device_id;
     uint32_t index; /* of ledger_device() */
     struct usage usage;
-    void *userdata; /* the ledger's owner may keep what it likes here; NULL at first */
+    void *userdata;     /* the ledger's owner may keep what it likes here; NULL at first */
+    bool is_past_peaks; /* the same, false at first */
 };
 
 struct ledger_change {

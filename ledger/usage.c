@@ -74,12 +74,23 @@ void usage_raise_pool_peak(struct usage *usage, uint8_t pool, uint64_t bytes)
     raise_peak(&usage->pool[pool], bytes);
 }
 
-void usage_reset_peaks(struct usage *usage)
+static bool reset_peak(struct usage_sum *sum)
 {
+    bool is_above = sum->peak > sum->bytes;
+
+    sum->peak = sum->bytes;
+    return is_above;
+}
+
+bool usage_reset_peaks(struct usage *usage)
+{
+    bool is_lowered = false;
+
     for (unsigned region = 0; region < USAGE_REGIONS; region++)
-        usage->region[region].peak = usage->region[region].bytes;
+        is_lowered |= reset_peak(&usage->region[region]);
     for (unsigned pool = 0; pool < USAGE_POOLS; pool++)
-        usage->pool[pool].peak = usage->pool[pool].bytes;
+        is_lowered |= reset_peak(&usage->pool[pool]);
+    return is_lowered;
 }
 
 uint64_t usage_buffers(const struct usage *usage)

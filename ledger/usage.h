@@ -102,8 +102,8 @@ void usage_set_counts(struct usage *usage, uint8_t region, uint64_t allocations,
 void usage_raise_region_peak(struct usage *usage, uint8_t region, uint64_t bytes);
 void usage_raise_pool_peak(struct usage *usage, uint8_t pool, uint64_t bytes);
 
-/* Peaks back to what is live. */
-void usage_reset_peaks(struct usage *usage);
+/* Peaks back to what is live. Whether one of them was above that. */
+bool usage_reset_peaks(struct usage *usage);
 
 /* Live buffers over all regions. */
 uint64_t usage_buffers(const struct usage *usage);

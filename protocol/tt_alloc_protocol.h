@@ -343,8 +343,7 @@ TT_ALLOC_AT(tt_alloc_list_request, reserved2, 40, 72);
 #define TT_ALLOC_PROCESS_FORGOTTEN                                                                                     \
     (UINT32_C(1) << 1) /* ENDED: what it left behind is known, and no finding any more                                 \
                         */
-#define TT_ALLOC_PROCESS_PEAKS_RESET (UINT32_C(1) << 2) /* somebody let its peaks start again: it may have held more   \
-                                                         */
+#define TT_ALLOC_PROCESS_PEAKS_RESET (UINT32_C(1) << 2) /* a reset lowered its peaks: it had held more */
 /* how an ENDED process went */
 #define TT_ALLOC_REASON_RUNNING 0
 #define TT_ALLOC_REASON_EXITED 1  /* the process is gone */

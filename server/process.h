@@ -43,7 +43,8 @@ struct process {
     uint64_t look_pause;        /* ns between the last two looks */
     uint64_t sweep_cursor;
     bool is_unsettled;           /* its buffers are stale: what it does raises no row's peak, and no history */
-    bool has_reset_peaks;        /* what its reporter tells about peaks is from before that */
+    bool has_reset_peaks;        /* one of its peaks was lowered: it had held more */
+    bool is_past_peaks;          /* what its reporter tells about peaks is from before a reset */
     struct ledger_device *place; /* of the last allocation; NULL */
     uint64_t lost;               /* reports that were refused or never arrived */
     unsigned refusals_told;      /* causes that were logged */

@@ -317,14 +317,16 @@ bool registry_reset_process_peaks(struct process *process, int32_t number)
 {
     bool is_used = number < 0;
 
-    process->has_reset_peaks = true;
+    process->is_past_peaks = process->is_past_peaks || number < 0;
     for (size_t i = 0; i < ledger_device_count(process->ledger); i++) {
         struct ledger_device *place = ledger_device(process->ledger, i);
         const struct device *device = place->userdata;
 
         if (number >= 0 && !(device && device->number == number))
             continue;
-        usage_reset_peaks(&place->usage);
+        place->is_past_peaks = true;
+        if (usage_reset_peaks(&place->usage))
+            process->has_reset_peaks = true;
         is_used = true;
     }
     return is_used;
@@ -332,8 +334,10 @@ bool registry_reset_process_peaks(struct process *process, int32_t number)
 
 void registry_reset_device_peaks(struct registry *registry, int32_t number)
 {
-    registry->figures.device_peak_resets++;
+    bool is_lowered = false;
+
     for (size_t i = 0; i < registry->devices.count; i++)
         if (number < 0 || registry->devices.rows[i]->number == number)
-            usage_reset_peaks(&registry->devices.rows[i]->usage);
+            is_lowered |= usage_reset_peaks(&registry->devices.rows[i]->usage);
+    registry->figures.device_peak_resets += is_lowered;
 }

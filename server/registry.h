@@ -92,7 +92,8 @@ int registry_announce(struct registry *registry, struct process *process, const 
 int registry_resync_counts(struct registry *registry, struct process *process, int32_t device_id, uint8_t region,
                            uint64_t allocations, uint64_t frees);
 /* What the reporter has at most held in a region, or in a pool (TT_ALLOC_RECORD_POOL + pool). Peaks only rise by this,
- * and not at all when they were reset while this server knew the process. Errors as for a report. */
+ * and not at all when they were reset while this server knew the process: what would have risen then counts as lowered.
+ * Errors as for a report. */
 int registry_resync_peak(struct registry *registry, struct process *process, int32_t device_id, uint8_t region_or_pool,
                          uint64_t bytes);
 

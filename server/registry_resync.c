@@ -174,6 +174,26 @@ static void raise_peak(struct usage *usage, uint8_t region_or_pool, uint64_t byt
         usage_raise_pool_peak(usage, region_or_pool - TT_ALLOC_RECORD_POOL, bytes);
 }
 
+static bool is_past_peaks(const struct process *process, int32_t device_id)
+{
+    const struct ledger_device *place = ledger_find_device(process->ledger, device_id);
+
+    return process->is_past_peaks || (place && place->is_past_peaks);
+}
+
+/* From before a reset: the peak stays as it is, but it is known now that it had been higher. */
+static void note_old_peak(struct process *process, int32_t device_id, uint8_t region_or_pool, uint64_t bytes)
+{
+    static const struct usage none;
+    const struct ledger_device *place = ledger_find_device(process->ledger, device_id);
+    const struct usage *usage = place ? &place->usage : &none;
+    const struct usage_sum *sum = region_or_pool < TT_ALLOC_REGIONS
+                                      ? &usage->region[region_or_pool]
+                                      : &usage->pool[region_or_pool - TT_ALLOC_RECORD_POOL];
+
+    process->has_reset_peaks = process->has_reset_peaks || bytes > sum->peak;
+}
+
 static bool has_peak(uint8_t region_or_pool)
 {
     return region_or_pool < TT_ALLOC_REGIONS ||
@@ -189,8 +209,10 @@ int registry_resync_peak(struct registry *registry, struct process *process, int
 
     if (device_id < 0 || !has_peak(region_or_pool))
         return refuse(registry, process, -EINVAL);
-    if (process->has_reset_peaks)
+    if (is_past_peaks(process, device_id)) {
+        note_old_peak(process, device_id, region_or_pool, bytes);
         return 0;
+    }
     error = registry_place(registry, process, device_id, &place);
     if (error < 0)
         return refuse(registry, process, error);

@@ -252,6 +252,11 @@ os._exit(0)
         self.assertEqual(self.run_code(self.RESETTING, "--strict"), 0, self.err_of())
         self.assertIn("peak DRAM at least 9B\n", self.err)
 
+    def test_a_reset_that_loses_nothing(self):
+        code = "tt_alloc.reset_peak_memory_stats(); alloc(0, 9, DRAM, 1); tt_alloc.reset_peak_memory_stats(0); free(0, 1)"
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=9", "--strict"), 0, self.err_of())
+        self.assertIn("peak DRAM 9B (limit 9B)\n", self.err)
+
     def test_processes_one_after_another_do_not_add_up(self):
         code = f"import subprocess\nfor i in range(3): subprocess.run({program(CLEAN)!r}, check=True)"
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
@@ -633,6 +638,17 @@ for i in range(3):
         code = f"import subprocess\n{CLEAN}\nsubprocess.run({[str(TT_SMI), 'reset-peaks']!r}, check=True)"
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1K", "--strict"), INCOMPLETE, self.err_of())
         self.assertIn("peak DRAM at least 0 (limit 1.0K)\n", self.err)
+
+    def test_resets_that_lose_nothing(self):
+        """Before anything was held, while it is, and on a device that nobody used: the limit is known to be kept."""
+        reset = [str(TT_SMI), "reset-peaks"]
+        code = f"import subprocess\nsubprocess.run({reset!r}, check=True)\n{CLEAN}"
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
+        self.assertIn("peak DRAM 1.0M (limit 1.0M)\n", self.err)
+        code = f"import subprocess\nalloc(0, 1 << 20, DRAM, 1)\nsubprocess.run({reset!r}, check=True)\nfree(0, 1)"
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
+        code = f"import subprocess\n{CLEAN}\nsubprocess.run({[*reset, '-d', '7']!r})"
+        self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
 
     def test_a_dead_socket(self):
         listener = socket.socket(socket.AF_UNIX)

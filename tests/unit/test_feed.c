@@ -634,10 +634,32 @@ static void test_peaks_that_were_reset_stay_so(void **state)
     registry_reset_process_peaks(bench.process, -1);
     writer_put(&bench.writer, begin_record(1, 1));
     writer_put(&bench.writer, buffer_record(0, TT_ALLOC_DRAM, 1, 10, 1));
+    writer_put(&bench.writer, told_record(TT_ALLOC_RESYNC_PEAK, 0, TT_ALLOC_DRAM, 10, 0));
+    assert_int_equal(bench_drain(&bench), 0);
+    assert_false(bench.process->has_reset_peaks); /* nothing was lost by it so far */
     writer_put(&bench.writer, told_record(TT_ALLOC_RESYNC_PEAK, 0, TT_ALLOC_DRAM, 5000, 0));
     assert_int_equal(bench_drain(&bench), 0);
+    assert_true(bench.process->has_reset_peaks);
     assert_true(ledger_find_device(bench.process->ledger, 0)->usage.region[TT_ALLOC_DRAM].peak == 10);
     assert_true(devices_find(&bench.registry.devices, 0)->usage.region[TT_ALLOC_DRAM].peak == 10);
+    bench_done(&bench);
+}
+
+static void test_peaks_beside_those_that_were_reset(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    bench_init(&bench);
+    assert_int_equal(bench_tell(&bench, alloc_record(0, TT_ALLOC_DRAM, 1, 10)), 0);
+    assert_false(registry_reset_process_peaks(bench.process, 1)); /* it has never used that one */
+    assert_true(registry_reset_process_peaks(bench.process, 0));
+    writer_put(&bench.writer, begin_record(1, 1));
+    writer_put(&bench.writer, buffer_record(0, TT_ALLOC_DRAM, 1, 10, 1));
+    writer_put(&bench.writer, told_record(TT_ALLOC_RESYNC_PEAK, 1, TT_ALLOC_DRAM, 5000, 0));
+    assert_int_equal(bench_drain(&bench), 0);
+    assert_true(ledger_find_device(bench.process->ledger, 1)->usage.region[TT_ALLOC_DRAM].peak == 5000);
+    assert_false(bench.process->has_reset_peaks);
     bench_done(&bench);
 }
 
@@ -925,6 +947,7 @@ int main(void)
         FIXTURE(test_a_resync),
         FIXTURE(test_impossible_things_told),
         FIXTURE(test_peaks_that_were_reset_stay_so),
+        FIXTURE(test_peaks_beside_those_that_were_reset),
         FIXTURE(test_peaks_during_a_resync),
         FIXTURE(test_numbers_that_disagree),
         FIXTURE(test_a_resync_that_begins_anew),

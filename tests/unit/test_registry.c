@@ -976,7 +976,12 @@ static void test_peaks_and_resets(void **state)
     assert_true(place->region[TT_ALLOC_DRAM].peak == 100);
     assert_true(place->pool[TT_ALLOC_POOL_DRAM].peak == 150);
 
+    registry_reset_process_peaks(b, -1);
+    assert_false(b->has_reset_peaks); /* all that it ever had is live */
+    assert_false(registry_reset_process_peaks(a, 7));
+    assert_false(a->has_reset_peaks);
     registry_reset_process_peaks(a, 0); /* the other device's stay */
+    assert_true(a->has_reset_peaks);
     assert_true(place->region[TT_ALLOC_DRAM].peak == 100);
     assert_true(ledger_find_device(a->ledger, 0)->usage.region[TT_ALLOC_DRAM].peak == 0);
     registry_reset_process_peaks(a, -1);
@@ -989,6 +994,9 @@ static void test_peaks_and_resets(void **state)
     registry_reset_device_peaks(&world.registry, -1);
     assert_true(row->region[TT_ALLOC_DRAM].peak == 1000);
     assert_true(row->pool[TT_ALLOC_POOL_DRAM].peak == 1050);
+    assert_int_equal(world.registry.figures.device_peak_resets, 2);
+    registry_reset_device_peaks(&world.registry, -1); /* nothing is lost by that */
+    assert_int_equal(world.registry.figures.device_peak_resets, 2);
 
     detach(&world, b);
     assert_true(row->region[TT_ALLOC_DRAM].peak == 1000); /* the row remembers */

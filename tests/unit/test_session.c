@@ -215,6 +215,7 @@ static void test_very_many_processes(void **state)
 static void test_whose_peaks(void **state)
 {
     struct tt_alloc_list_request reset = {.type = TT_ALLOC_RESET_PEAKS, .device_id = 0};
+    struct tt_alloc_message release = {.head = {.type = TT_ALLOC_FREE, .buffer_id = 1}};
     struct scene *scene = *state;
 
     connect_as(scene, ALICE, 0);
@@ -225,6 +226,13 @@ static void test_whose_peaks(void **state)
     connect_as(scene, BOB, 0);
     assert_int_equal(status_of(scene, BOB, reset), -ESRCH);
     assert_false(process_of(scene, ALICE)->has_reset_peaks);
+    assert_int_equal(status_of(scene, ALICE, reset), 0);
+    assert_false(process_of(scene, ALICE)->has_reset_peaks); /* it holds what it held at most */
+    say(scene, ALICE, &release);
+    reset.device_id = 1;
+    assert_int_equal(status_of(scene, ALICE, reset), -ENODEV);
+    assert_false(process_of(scene, ALICE)->has_reset_peaks);
+    reset.device_id = 0;
     assert_int_equal(status_of(scene, ALICE, reset), 0);
     assert_true(process_of(scene, ALICE)->has_reset_peaks);
 }

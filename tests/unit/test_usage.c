@@ -115,7 +115,8 @@ static void test_reset_peaks(void **state)
         usage_remove(&usage, region, 10);
         usage.allocations[region] = 2;
     }
-    usage_reset_peaks(&usage);
+    assert_true(usage_reset_peaks(&usage));
+    assert_false(usage_reset_peaks(&usage)); /* they are there already */
     for (uint8_t region = 0; region < USAGE_REGIONS; region++) {
         assert_sum(&usage.region[region], 1, 1);
         assert_int_equal(usage.buffers[region], 1);
