@@ -138,15 +138,29 @@ static void save_settings(struct loop *loop)
     view->must_save = false;
 }
 
+/* Several may come at once; the selected line is the one that those before have brought there. */
+static int take_keys(struct loop *loop)
+{
+    bool is_drawn = true;
+    struct input input;
+    int r = 0;
+
+    while (r == 0 && !loop->view.must_quit && curses_read(&input)) {
+        if (!is_drawn && view_goes_by_line(&input))
+            r = draw(loop);
+        view_take(&loop->view, &input);
+        is_drawn = false;
+    }
+    return r;
+}
+
 /* A page with buffers should not have to wait for the next turn. */
-static void on_keys(struct loop *loop)
+static int on_keys(struct loop *loop)
 {
     enum page before = loop->view.page;
     uint64_t interval = loop->view.settings.interval;
-    struct input input;
+    int r = take_keys(loop);
 
-    while (!loop->view.must_quit && curses_read(&input))
-        view_take(&loop->view, &input);
     if (loop->view.must_redraw)
         curses_forget();
     loop->view.must_redraw = false;
@@ -156,6 +170,7 @@ static void on_keys(struct loop *loop)
         loop_set_timer(loop);
     if (loop->view.page != before && !loop->view.is_frozen)
         loop_ask(loop);
+    return r;
 }
 
 static void on_signal(struct loop *loop, int number)
@@ -201,10 +216,10 @@ int loop_turn(struct loop *loop)
     if (is_hung_up(loop))
         on_signal(loop, SIGHUP);
     else if (loop->fds[FROM_TTY].revents)
-        on_keys(loop);
+        r = on_keys(loop);
     if (loop->fds[FROM_TIMER].revents)
         on_timer(loop);
-    if (loop->fds[FROM_SAMPLER].revents)
+    if (r == 0 && loop->fds[FROM_SAMPLER].revents)
         r = on_sample(loop);
     return r == 0 && !loop->view.must_quit ? draw(loop) : r;
 }

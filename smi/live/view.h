@@ -93,6 +93,13 @@ struct live_view view_new(const struct settings *settings);
 
 void view_take(struct live_view *view, const struct input *input);
 
+/* Whether what the key does depends on the line or device that is selected: view_settle() must have come since others
+ * were taken. */
+static inline bool view_goes_by_line(const struct input *input)
+{
+    return input->key == ENTER || input->key == ' ' || input->key == '+' || input->key == '-';
+}
+
 /* Brings selection and scrolling in line with the lines that there are and that fit. */
 void view_settle(struct live_view *view, const struct lines *lines, size_t visible);
 void view_settle_devices(struct live_view *view, size_t devices);

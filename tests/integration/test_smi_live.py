@@ -222,6 +222,8 @@ class Screen(LiveTest):
         self.assertNotRegex(terminal.text(), "(?m)device 0$")
         terminal.press("Down", "Space")
         terminal.wait_for(r"^ +device 0$|  device 0\n")
+        terminal.press("Down", "-")  # in one read, the line below the one that was drawn as selected
+        terminal.wait_for(r"\[\+\] devi")
         terminal.press("t", "2")
         terminal.wait_for("device 1 only")
         self.assertNotRegex(terminal.text(), r"(?m)^ +0  n300")

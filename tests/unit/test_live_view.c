@@ -317,6 +317,19 @@ static void very_many_folds(void **state)
     assert_true(folds_has(&folds, &(struct line_key){.kind = LINE_PROCESS, .pid = FOLDS_MAX + 10}));
 }
 
+/* Before these a picture is drawn, when others came in the same read. */
+static void keys_of_a_line(void **state)
+{
+    static const uint32_t of_a_line[] = {ENTER, ' ', '+', '-'};
+    static const uint32_t others[] = {ARROW_DOWN, ARROW_UP, PAGE_DOWN, GO_END, '*', 't', 'q', MOUSE_CLICK, MOUSE_DOWN};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(of_a_line) / sizeof(of_a_line[0]); i++)
+        assert_true(view_goes_by_line(&(struct input){.key = of_a_line[i]}));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(view_goes_by_line(&(struct input){.key = others[i]}));
+}
+
 /* From step to step, and from the last to the first; one of the command line's own is left. */
 static void refreshing(void **state)
 {
@@ -527,12 +540,13 @@ static void bad_filters(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quitting),       cmocka_unit_test(stepping_back), cmocka_unit_test(sorting),
-        cmocka_unit_test(clicking),       cmocka_unit_test(scrolling),     cmocka_unit_test(selection_follows),
-        cmocka_unit_test(time_travel),    cmocka_unit_test(pages),         cmocka_unit_test(devices),
-        cmocka_unit_test(looks),          cmocka_unit_test(folding),       cmocka_unit_test(very_many_folds),
-        cmocka_unit_test(refreshing),     cmocka_unit_test(typing),        cmocka_unit_test(setup_page),
-        cmocka_unit_test(settings_files), cmocka_unit_test(filters),       cmocka_unit_test(bad_filters),
+        cmocka_unit_test(quitting),       cmocka_unit_test(stepping_back),  cmocka_unit_test(sorting),
+        cmocka_unit_test(clicking),       cmocka_unit_test(scrolling),      cmocka_unit_test(selection_follows),
+        cmocka_unit_test(time_travel),    cmocka_unit_test(pages),          cmocka_unit_test(devices),
+        cmocka_unit_test(looks),          cmocka_unit_test(folding),        cmocka_unit_test(very_many_folds),
+        cmocka_unit_test(keys_of_a_line), cmocka_unit_test(refreshing),     cmocka_unit_test(typing),
+        cmocka_unit_test(setup_page),     cmocka_unit_test(settings_files), cmocka_unit_test(filters),
+        cmocka_unit_test(bad_filters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
