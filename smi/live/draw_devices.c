@@ -13,11 +13,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* By the moment of the picture: without a server time goes on in the history, and the picture stays. */
+static size_t ago_of(const struct device_picture *picture)
+{
+    return history_ago(picture->model->history, picture->model->moment);
+}
+
 static struct bar bar_at(const struct device_picture *picture, uint32_t pool)
 {
     struct bar bar = {.size = pool_capacity(&picture->row->facts.description, pool).bytes, .count = 1};
 
-    history_read(picture->model->history, picture->row->facts.device, pool, picture->back, 1, &bar.parts[0]);
+    history_read(picture->model->history, picture->row->facts.device, pool, ago_of(picture), 1, &bar.parts[0]);
     bar.is_known = bar.parts[0] != HISTORY_UNKNOWN;
     if (!bar.is_known)
         bar.parts[0] = 0;
@@ -62,16 +68,17 @@ void draw_pool_spark(const struct area *area, size_t x, size_t y, size_t width, 
                      uint32_t pool)
 {
     uint64_t values[HISTORY_LENGTH], size = pool_capacity(&picture->row->facts.description, pool).bytes;
-    size_t at = (HISTORY_LENGTH - 1 - picture->back) * width / HISTORY_LENGTH;
+    size_t ago = ago_of(picture);
     struct area here;
 
     if (width == 0)
         return;
     history_read(picture->model->history, picture->row->facts.device, pool, 0, HISTORY_LENGTH, values);
     spark_draw(area, x, y, width, values, HISTORY_LENGTH, size, (struct pen){INK_CYAN, 0});
-    here = area_part(area, x + at, y, 1, 1);
-    if (picture->back > 0)
-        area_mark(&here, 0, PEN_REVERSE);
+    if (picture->back == 0 || ago >= HISTORY_LENGTH)
+        return;
+    here = area_part(area, x + (HISTORY_LENGTH - 1 - ago) * width / HISTORY_LENGTH, y, 1, 1);
+    area_mark(&here, 0, PEN_REVERSE);
 }
 
 struct formatted board_name(const struct device_row *row)

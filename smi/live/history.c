@@ -132,6 +132,13 @@ void history_read(const struct history *history, int32_t device, uint32_t pool, 
     }
 }
 
+size_t history_ago(const struct history *history, uint64_t moment)
+{
+    uint64_t second = moment / NANOSECONDS;
+
+    return is_kept(history, second) ? (size_t)(history->now - second) : HISTORY_LENGTH;
+}
+
 void history_clear(struct history *history)
 {
     free(history->series);

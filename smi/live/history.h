@@ -41,5 +41,8 @@ int history_take(struct history *history, const struct tt_alloc_list *list);
 void history_read(const struct history *history, int32_t device, uint32_t pool, size_t ago, size_t count,
                   uint64_t *ret);
 
+/* How many seconds before the newest a moment (ns since 1970) was; HISTORY_LENGTH where it is not kept. */
+size_t history_ago(const struct history *history, uint64_t moment);
+
 /* Takes zeroed ones. */
 void history_clear(struct history *history);

@@ -370,6 +370,49 @@ static void server_gone(void **state)
     scene_clear(&scene);
 }
 
+/* Where the first line of the first card says that the picture stands in time; the width of the screen: nowhere. */
+static size_t find_mark(const struct screen *screen)
+{
+    size_t x = 0;
+
+    while (x < screen->width && !(screen_at(screen, x, 2)->attributes & PEN_REVERSE))
+        x++;
+    return x;
+}
+
+static void check_past_devices(struct scene *scene, bool is_kept, size_t mark)
+{
+    struct screen screen;
+    char *text;
+
+    assert_int_equal(screen_init(&screen, 110, 24, false), 0);
+    assert_int_equal(draw_frame(&screen, &scene->model, &scene->view), 0);
+    text = screen_text(&screen);
+    assert_non_null(text);
+    assert_int_equal(strstr(text, "8.9/12.0G") != NULL, is_kept);
+    assert_int_equal(find_mark(&screen), mark);
+    free(text);
+    screen_clear(&screen);
+}
+
+/* Without a server the picture stands and its history goes on: back is before the picture, as long as that is kept. */
+static void back_without_a_server(void **state)
+{
+    const size_t spark = 75, width = 35;
+    struct scene scene;
+
+    (void)state;
+    scene_make(&scene);
+    press(&scene, ARROW_LEFT);
+    for (size_t gone = 0; gone < HISTORY_LENGTH - 5; gone += 100) {
+        history_advance(&scene.history, SAMPLE_TIME / SECOND + gone);
+        check_past_devices(&scene, true, spark + (HISTORY_LENGTH - 1 - 5 - gone) * width / HISTORY_LENGTH);
+    }
+    history_advance(&scene.history, SAMPLE_TIME / SECOND + HISTORY_LENGTH - 5);
+    check_past_devices(&scene, false, 110);
+    scene_clear(&scene);
+}
+
 /* At any size, in any view: nothing over anything, every line as long as the screen at most, no control character. */
 static void every_size(void **state)
 {
@@ -704,6 +747,7 @@ int main(void)
         cmocka_unit_test(before_the_server),
         cmocka_unit_test(no_event_of_the_future),
         cmocka_unit_test(server_gone),
+        cmocka_unit_test(back_without_a_server),
         cmocka_unit_test(every_size),
         cmocka_unit_test(ascii_only),
         cmocka_unit_test(bars),
