@@ -2,7 +2,8 @@
 
 /*
  * Of each process readings are kept that are at least five seconds apart. The growth is the difference from the
- * youngest of them that is a minute old, or from the oldest there is.
+ * youngest of them that is a minute old, or from the oldest there is. Tracks are sorted by process, because all of them
+ * are looked up for each sample and each picture.
  */
 
 #include "smi/live/growth.h"
@@ -27,15 +28,22 @@ struct growth_track {
     size_t count;
 };
 
-static struct growth_track *find(const struct growth *growth, const struct process_row *row)
-{
-    for (size_t i = 0; i < growth->count; i++) {
-        struct growth_track *track = &growth->tracks[i];
+#define COMPARE(left, right) (((left) > (right)) - ((left) < (right)))
 
-        if (track->pid == row->facts.pid && track->start_time == row->facts.start_time)
-            return track;
-    }
-    return NULL;
+static int compare(const void *left, const void *right)
+{
+    const struct growth_track *one = left, *other = right;
+    int order = COMPARE(one->pid, other->pid);
+
+    return order ? order : COMPARE(one->start_time, other->start_time);
+}
+
+/* Among the first `sorted` tracks. */
+static struct growth_track *find(const struct growth *growth, size_t sorted, const struct process_row *row)
+{
+    struct growth_track key = {.pid = row->facts.pid, .start_time = row->facts.start_time};
+
+    return sorted > 0 ? bsearch(&key, growth->tracks, sorted, sizeof(key), compare) : NULL;
 }
 
 static struct growth_track *add(struct growth *growth, const struct process_row *row)
@@ -85,7 +93,7 @@ static bool is_known(const struct process_row *row)
 void growth_note_before(struct growth *growth, const struct process_row *const *rows, size_t count, uint64_t time)
 {
     for (size_t i = 0; i < count; i++) {
-        struct growth_track *track = find(growth, rows[i]);
+        struct growth_track *track = find(growth, growth->count, rows[i]);
 
         if (!track || track->count == GROWTH_READINGS || !is_known(rows[i]))
             continue;
@@ -105,23 +113,34 @@ static void forget_unseen(struct growth *growth, uint64_t now)
     growth->count = kept;
 }
 
+static int note_row(struct growth *growth, size_t sorted, const struct process_row *row, uint64_t time)
+{
+    struct growth_track *track = find(growth, sorted, row);
+
+    if (!track)
+        track = add(growth, row);
+    if (!track)
+        return -ENOMEM;
+    note(track, read_row(row, time));
+    return 0;
+}
+
 int growth_note(struct growth *growth, const struct snapshot *snapshot)
 {
-    for (size_t i = 0; i < snapshot->process_count; i++) {
-        const struct process_row *row = snapshot->processes[i];
-        struct growth_track *track;
+    size_t before = growth->count;
+    int r = 0;
 
-        if (row->facts.pid == 0 || !is_known(row))
-            continue;
-        track = find(growth, row);
-        if (!track)
-            track = add(growth, row);
-        if (!track)
-            return -ENOMEM;
-        note(track, read_row(row, snapshot->time));
+    for (size_t i = 0; r == 0 && i < snapshot->process_count; i++) {
+        const struct process_row *row = snapshot->processes[i];
+
+        if (row->facts.pid != 0 && is_known(row))
+            r = note_row(growth, before, row, snapshot->time);
     }
-    forget_unseen(growth, snapshot->time);
-    return 0;
+    if (growth->count > before)
+        qsort(growth->tracks, growth->count, sizeof(*growth->tracks), compare);
+    if (r == 0)
+        forget_unseen(growth, snapshot->time);
+    return r;
 }
 
 static const struct reading_at *find_base(const struct growth_track *track)
@@ -135,7 +154,7 @@ static const struct reading_at *find_base(const struct growth_track *track)
 
 bool growth_get(const struct growth *growth, const struct process_row *row, int64_t *ret)
 {
-    const struct growth_track *track = find(growth, row);
+    const struct growth_track *track = find(growth, growth->count, row);
     const struct reading_at *base = track ? find_base(track) : NULL;
     uint64_t length = base ? track->last.time - base->time : 0;
     double difference;
@@ -160,7 +179,7 @@ static uint64_t end_of(const struct growth_track *track, size_t place)
 void growth_read(const struct growth *growth, const struct process_row *row, uint32_t pool,
                  uint64_t ret[GROWTH_READINGS])
 {
-    const struct growth_track *track = find(growth, row);
+    const struct growth_track *track = find(growth, growth->count, row);
 
     memset(ret, 0xff, GROWTH_READINGS * sizeof(*ret));
     for (size_t i = 0; track && i < track->count; i++) {

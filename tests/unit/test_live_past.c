@@ -495,6 +495,49 @@ static void growth_of_then(void **state)
     world_clear(&world);
 }
 
+/* Each of them has got as many MiB as its PID says. */
+static void note_growths(struct growth *growth, struct made *made, size_t count, uint64_t time)
+{
+    const struct process_row *rows[count];
+
+    for (size_t i = 0; i < count; i++) {
+        made[i].usage[0].bytes += (uint64_t)made[i].row.facts.pid * MIB;
+        made[i].row.facts.usage = made[i].usage;
+        rows[i] = &made[i].row;
+    }
+    assert_int_equal(growth_note(growth, &(struct snapshot){.time = time, .processes = rows, .process_count = count}),
+                     0);
+}
+
+/* Whatever their order is, and whoever comes and goes; two may have had the same PID. */
+static void growth_of_each(void **state)
+{
+    struct made made[100] = {0};
+    struct growth growth = {0};
+    int64_t bytes = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        made[i].row.facts.pid = (int32_t)(i * 37 % 100 / 2 + 1);
+        made[i].row.facts.start_time = i * 37 % 100;
+        made[i].row.facts.usage_count = 1;
+        made[i].row.is_complete = true;
+        made[i].usage[0] = (struct tt_alloc_usage){.is_pool = true, .index = TT_ALLOC_POOL_DRAM};
+    }
+    note_growths(&growth, made, 40, START);
+    note_growths(&growth, made, 70, START + 30 * SECOND);
+    note_growths(&growth, made + 30, 70, START + 60 * SECOND);
+    for (size_t i = 0; i < 100; i++) {
+        bool is_known = i >= 30 && i < 70;
+        int64_t more = made[i].row.facts.pid * (int64_t)MIB;
+
+        assert_int_equal(growth_get(&growth, &made[i].row, &bytes), is_known);
+        if (is_known)
+            assert_int_equal(bytes, (i < 40 ? 2 : 1) * more);
+    }
+    growth_clear(&growth);
+}
+
 static void numbers_and_texts(void **state)
 {
     static const uint64_t numbers[] = {0, 1, 127, 128, 300, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
@@ -539,6 +582,7 @@ int main(void)
         cmocka_unit_test(a_quarter_of_an_hour),
         cmocka_unit_test(ten_thousand_processes),
         cmocka_unit_test(growth_of_then),
+        cmocka_unit_test(growth_of_each),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
