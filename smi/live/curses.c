@@ -178,7 +178,16 @@ static uint32_t special_key(wint_t code)
     return 0;
 }
 
-/* Up to a letter or ~, with which they end; those of the Linux console have two brackets. */
+static void give_back(int kind, wint_t code)
+{
+    if (kind == OK)
+        unget_wch((wchar_t)code);
+    else if (kind == KEY_CODE_YES)
+        ungetch((int)code);
+}
+
+/* Up to a letter or ~, with which they end; those of the Linux console have two brackets. One that is cut off ends
+ * before what cannot be part of it. */
 static void skip_sequence(wint_t introducer)
 {
     wint_t code = 0;
@@ -186,8 +195,10 @@ static void skip_sequence(wint_t introducer)
 
     if (introducer == '[' && kind == OK && code == '[')
         kind = get_wch(&code);
-    while (introducer == '[' && kind == OK && (code < '@' || code > '~'))
+    while (introducer == '[' && kind == OK && code >= ' ' && code <= '?')
         kind = get_wch(&code);
+    if (kind != OK || code < ' ' || code > '~')
+        give_back(kind, code);
 }
 
 /* What $TERM does not know as a key begins with an Escape all the same, which must not end the program. */
@@ -200,10 +211,7 @@ static bool is_unknown_sequence(void)
         skip_sequence(code);
         return true;
     }
-    if (kind == OK)
-        unget_wch((wchar_t)code);
-    else if (kind == KEY_CODE_YES)
-        ungetch((int)code);
+    give_back(kind, code);
     return false;
 }
 

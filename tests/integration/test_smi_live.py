@@ -378,6 +378,11 @@ class Screen(LiveTest):
         terminal.wait_for("No key ends a process")
         terminal.press("Escape", "z")  # both are meant
         terminal.wait_for("frozen")
+        terminal.type("/\033[5\033[99~bc\033[\033[99~de\033[1;\rz")  # what cannot be part of one ends it
+        terminal.wait_for("filter: bcde")
+        terminal.wait_without("frozen")
+        terminal.press("Escape")
+        terminal.wait_without("filter:")
         self.leave(terminal)
 
     def test_mouse_is_left_alone(self):
