@@ -46,7 +46,7 @@ const struct option_entry option_table[] = {
         GROUP_FILTER, LISTS, COMPLETE_WORDS, "dram l1 l1_small trace cb system_memory kernel"},
     {OPT_ALL, "all", no_argument, NULL, "all leaks, as far as you may have them forgotten",
         GROUP_FILTER, FORGET, COMPLETE_NOTHING, NULL},
-    {OPT_WATCH, "watch", no_argument, NULL, "again every second, until interrupted",
+    {OPT_WATCH, "watch", no_argument, NULL, "again and again, every second by default",
         GROUP_REPEAT, LISTS, COMPLETE_NOTHING, NULL},
     {OPT_INTERVAL, "interval", required_argument, "SEC", "with -w: every SEC seconds, at least 0.1",
         GROUP_REPEAT, LISTS, COMPLETE_NOTHING, NULL},
