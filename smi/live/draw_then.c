@@ -23,13 +23,11 @@ static void see_nothing(const struct live_model *model, uint64_t moment, struct 
 
 static void go_back(struct then *then, uint64_t back)
 {
-    const struct snapshot *present = then->model.snapshot;
     struct snapshot *snapshot = &then->table.snapshot;
 
     snapshot->uptime = snapshot->uptime > back ? snapshot->uptime - back : 0;
     then->model.snapshot = snapshot;
-    if (snapshot->time != present->time) /* else it is the present one, of which growth is known */
-        then->model.growth = &then->table.growth;
+    then->model.growth = &then->table.growth;
     then->model.moment -= back;
     then->model.is_past = true;
 }

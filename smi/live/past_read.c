@@ -193,7 +193,7 @@ int past_read(const struct past *past, const struct snapshot *now, const struct 
 {
     const struct past_frame *end = find(past, time);
 
-    if (now->time <= time + NEAR) { /* nothing has come since */
+    if (now->time <= time + NEAR) { /* nothing has come since; no step of the view is as short */
         *ret = (struct past_table){.snapshot = *now};
         return 0;
     }
