@@ -103,6 +103,7 @@ static int fill_process(struct tt_alloc_list *list, struct tt_alloc_process *ite
         .inexact = (record->flags & TT_ALLOC_PROCESS_INEXACT) != 0,
         .forgotten = (record->flags & TT_ALLOC_PROCESS_FORGOTTEN) != 0,
         .peaks_reset = (record->flags & TT_ALLOC_PROCESS_PEAKS_RESET) != 0,
+        .accounted = (record->flags & TT_ALLOC_PROCESS_ACCOUNTED) != 0,
     };
     return add_string(list, record->comm);
 }

@@ -256,6 +256,7 @@ struct tt_alloc_process {
     uint64_t job;     /* the label of the job that it says it belongs to ($TT_ALLOC_JOB); 0: none */
     bool forgotten;   /* of an ended process: what it left is no finding any more, tt_alloc_forget() */
     bool peaks_reset; /* by tt_alloc_reset_peaks(), and it had held more before */
+    bool accounted;   /* of an ended process: what is not counted as lost has arrived, also if it is nothing */
 };
 
 struct tt_alloc_buffer {

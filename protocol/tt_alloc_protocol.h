@@ -344,6 +344,9 @@ TT_ALLOC_AT(tt_alloc_list_request, reserved2, 40, 72);
     (UINT32_C(1) << 1) /* ENDED: what it left behind is known, and no finding any more                                 \
                         */
 #define TT_ALLOC_PROCESS_PEAKS_RESET (UINT32_C(1) << 2) /* a reset lowered its peaks: it had held more */
+#define TT_ALLOC_PROCESS_ACCOUNTED                                                                                     \
+    (UINT32_C(1) << 3) /* ENDED: all of its reporters told how many reports they had made: what did not arrive is lost \
+                          and counted */
 /* how an ENDED process went */
 #define TT_ALLOC_REASON_RUNNING 0
 #define TT_ALLOC_REASON_EXITED 1  /* the process is gone */

@@ -46,6 +46,7 @@ struct ended {
     bool is_inexact;
     bool is_forgotten; /* what it left is no finding any more */
     bool has_reset_peaks;
+    bool is_accounted; /* nothing is missing that is not counted as lost */
     uint64_t lost;
     uint64_t buffers;
     size_t placement_count;
@@ -67,6 +68,12 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
 
 /* The first entry with a serial above `serial`, or NULL; for walks that pause. */
 struct ended *ended_after(const struct ended_list *list, uint64_t serial);
+
+/* The entry that was made last; there is one. */
+static inline struct ended *ended_last(const struct ended_list *list)
+{
+    return LIST_ENTRY(list->entries.previous, struct ended, link);
+}
 
 struct forgetting {
     uint64_t forgotten;

@@ -44,6 +44,7 @@ struct process {
     uint64_t sweep_cursor;
     bool is_unsettled;           /* its buffers are stale: what it does raises no row's peak, and no history */
     bool has_reset_peaks;        /* one of its peaks was lowered: it had held more */
+    bool is_unaccounted;         /* one of its sessions ended before it told how many reports it had made */
     bool is_past_peaks;          /* what its reporter tells about peaks is from before a reset */
     struct ledger_device *place; /* of the last allocation; NULL */
     uint64_t lost;               /* reports that were refused or never arrived */

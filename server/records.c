@@ -230,7 +230,8 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         .end_time = ended->end_time,
         .flags = (ended->is_inexact ? TT_ALLOC_PROCESS_INEXACT : 0) |
                  (ended->is_forgotten ? TT_ALLOC_PROCESS_FORGOTTEN : 0) |
-                 (ended->has_reset_peaks ? TT_ALLOC_PROCESS_PEAKS_RESET : 0),
+                 (ended->has_reset_peaks ? TT_ALLOC_PROCESS_PEAKS_RESET : 0) |
+                 (ended->is_accounted ? TT_ALLOC_PROCESS_ACCOUNTED : 0),
         .reason = ended->reason,
         .label_pid = ended->label_pid,
         .lost = ended->lost,

@@ -57,11 +57,18 @@ static void stop_watchers(struct session *session)
     ev_timer_stop(loop, &session->patience);
 }
 
+static void note_books(struct session *session)
+{
+    if (session->process && (!session->feed.is_known || session->intake.is_corrupt))
+        session->process->is_unaccounted = true;
+}
+
 static void session_free(struct session *session)
 {
     struct server *server = session->server;
 
     stop_watchers(session);
+    note_books(session);
     drain_forget(&server->drain, session);
     list_remove(&session->link);
     list_remove(&session->reporter_link);

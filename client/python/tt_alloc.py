@@ -827,6 +827,7 @@ def ended(device=None, pid=None, limit=None):
         process["end_time"] = _seconds(entry["end_time"])
         process["reason"] = _named((None, "exited", "hung up"), entry["reason"])
         process["forgotten"] = bool(entry["flags"] & 2)
+        process["accounted"] = bool(entry["flags"] & 8)
         found.append(process)
     return found
 

@@ -94,7 +94,7 @@ static void look_at_process(const struct run_facts *facts, const struct run_proc
     coverage->inexact += process->facts.inexact;
     coverage->lost = add_saturating(coverage->lost, process->facts.lost);
     coverage->living += !process->has_ended && !(seen && seen->is_there);
-    if (process->facts.usage_count > 0)
+    if (process->facts.usage_count > 0 || process->facts.accounted) /* it may well have nothing to report */
         coverage->reporting++;
     else if (coverage->silent++ == 0)
         coverage->silent_one = process;

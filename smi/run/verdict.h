@@ -38,7 +38,7 @@ struct run_coverage {
     size_t untracked;    /* processes that had a device open and never reported */
     const struct tree_process *untracked_one;
     size_t unclear; /* processes of which nobody knows whether they belong to the run */
-    size_t silent;  /* processes that connected, and nothing came of it */
+    size_t silent;  /* processes that connected, and nothing came of it, not even how many reports they made */
     const struct run_process *silent_one;
     size_t living;                         /* processes that go on */
     const struct tree_process *living_one; /* NULL: none of them is in the tree */

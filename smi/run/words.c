@@ -93,9 +93,9 @@ static void add_unheard(struct list *list, const struct run_coverage *coverage)
             plural(coverage->untracked, "process", "processes"), (int)coverage->untracked_one->pid,
             coverage->untracked_one->comm, device_label(coverage->untracked_one->device).text);
     if (coverage->silent > 0)
-        add(list, "%zu %s and reported nothing, such as pid %d, %s", coverage->silent,
-            plural(coverage->silent, "process connected", "processes connected"), (int)coverage->silent_one->facts.pid,
-            coverage->silent_one->facts.comm);
+        add(list, "%zu %s not heard of again, such as pid %d, %s", coverage->silent,
+            plural(coverage->silent, "process connected and was", "processes connected and were"),
+            (int)coverage->silent_one->facts.pid, coverage->silent_one->facts.comm);
     if (coverage->unclear > 0)
         add(list, "%zu %s and went without a job, and may be of this run", coverage->unclear,
             plural(coverage->unclear, "process came", "processes came"));

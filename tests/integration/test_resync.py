@@ -241,7 +241,7 @@ class Exactness(ResyncTest):
         self.a.kill()
         self.server.wait_for_line(rf"Process {self.a.pid} \(.*\) exited but left at most 10 buffers")
         ended = self.wait_for_end_of(self.a.pid, self.watch)
-        self.assertEqual((ended["flags"], ended["lost"]), (raw.INEXACT, 1))
+        self.assertEqual((ended["flags"], ended["lost"]), (raw.INEXACT | raw.ACCOUNTED, 1))
 
     def test_reports_from_before_this_connection(self):
         """They were not lost: the resync tells what became of them."""

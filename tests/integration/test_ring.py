@@ -209,7 +209,7 @@ class Ends(RingTest):
         line = rf"Process {self.a.pid} \(.*\) {how} but left {count} buffers allocated"
         self.server.wait_for_line(line)
         ended = self.wait_for_end_of(self.a.pid, self.watch)
-        self.assertEqual((ended["buffers"], ended["flags"], ended["lost"]), (count, 0, 0))
+        self.assertEqual((ended["buffers"], ended["flags"], ended["lost"]), (count, raw.ACCOUNTED, 0))
         self.assertEqual(self.server.count_lines(rf"Process {self.a.pid} \("), 1)
 
     def test_killed_with_records_in_the_ring(self):

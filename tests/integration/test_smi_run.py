@@ -262,6 +262,15 @@ os._exit(0)
         self.assertEqual(self.run_code(code, "--max-peak", "dram=1M", "--strict"), 0, self.err_of())
         self.assertIn("3 processes reported, 3 allocations, 3 frees, peak DRAM 1.0M (limit 1.0M)\n", self.err)
 
+    def test_a_process_that_makes_no_reports(self):
+        """It names its device and ends, as where a test is skipped: the server was told that there is no more."""
+        code = "tt_alloc.describe_device(0, dram_size=1 << 30)"
+        self.assertEqual(self.run_code(code, "--strict", "--max-peak", "dram=1"), 0, self.err_of())
+        self.assertIn("tt-smi: 1 process reported, 0 allocations, 0 frees", self.err)
+        code = "raw.Raw(path).hello(raw.REPORTER)"
+        self.assertEqual(self.run_code(code, "--strict"), INCOMPLETE, self.err_of())
+        self.assertIn("1 process connected and was not heard of again, such as pid ", self.err)
+
     def test_suppressions(self):
         rules = self.place / "rules"
         rules.write_text(f"# known\n\nleak:{sys.executable} *:l1\nleak:nothing\n")
@@ -503,7 +512,7 @@ class Servers(WithServer):
             code = f"{CLEAN}\n{stop.format('SIGSTOP')}subprocess.run({command!r}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\nos.kill({self.server.process.pid}, signal.SIGCONT)"
             self.assertEqual(self.run_code(code, "--strict"), INCOMPLETE, self.err_of())
             self.assertRegex(self.err, r"tt-smi: 1 process reported, 1 allocation, 1 free, .*\n.*"
-                             r"coverage INCOMPLETE: 1 process connected and reported nothing, such as pid \d+, (python|app|\\?)")
+                             r"coverage INCOMPLETE: 1 process connected and was not heard of again, such as pid \d+, (python|app|\\?)")
 
     def test_lost_in_the_middle(self):
         process = self.start(CLEAN + ";" + HOLDING, "--strict")
