@@ -103,6 +103,7 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
     entry->reason = reason;
     entry->is_inexact = process_is_inexact(process);
     entry->has_reset_peaks = process->has_reset_peaks;
+    entry->is_accounted = !process->is_unaccounted;
     entry->lost = process->lost;
     entry->buffers = ledger_count(process->ledger);
     entry->placement_count = placements;

@@ -69,12 +69,6 @@ int ended_add(struct ended_list *list, struct process *process, uint32_t reason,
 /* The first entry with a serial above `serial`, or NULL; for walks that pause. */
 struct ended *ended_after(const struct ended_list *list, uint64_t serial);
 
-/* The entry that was made last; there is one. */
-static inline struct ended *ended_last(const struct ended_list *list)
-{
-    return LIST_ENTRY(list->entries.previous, struct ended, link);
-}
-
 struct forgetting {
     uint64_t forgotten;
     uint64_t others; /* that stand because they are another user's */

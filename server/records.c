@@ -245,7 +245,6 @@ int record_ended(struct output *output, const struct ended *ended, bool with_com
         error = add_command(output, ended->command, frames);
     for (size_t i = 0; i < ended->placement_count && error == 0; i++) {
         const struct placement *place = &ended->placements[i];
-
         struct tt_alloc_usage_record shared = {
             .device_id = place->number, .logical_id = place->logical_id, .since = ended->since, .until = ended->until};
 

@@ -102,14 +102,6 @@ void remains_settle(struct remains *remains)
     remains->buffers = 0;
 }
 
-static void remember(struct registry *registry, struct process *process, uint32_t reason)
-{
-    if (ended_add(&registry->ended, process, reason, clock_now()) < 0)
-        registry->figures.out_of_memory++;
-    else
-        ended_last(&registry->ended)->is_accounted = !process->is_unaccounted;
-}
-
 static void end_process(struct registry *registry, struct process *process, uint32_t reason)
 {
     struct remains remains = {
@@ -122,7 +114,8 @@ static void end_process(struct registry *registry, struct process *process, uint
     uint64_t buffers = ledger_count(process->ledger);
 
     memcpy(remains.comm, process->facts.comm, sizeof(remains.comm));
-    remember(registry, process, reason);
+    if (ended_add(&registry->ended, process, reason, clock_now()) < 0)
+        registry->figures.out_of_memory++;
     withdraw_from_devices(process);
     remains.buffers = buffers;
     process->ledger = NULL;

@@ -174,24 +174,10 @@ static void raise_peak(struct usage *usage, uint8_t region_or_pool, uint64_t byt
         usage_raise_pool_peak(usage, region_or_pool - TT_ALLOC_RECORD_POOL, bytes);
 }
 
-static bool is_past_peaks(const struct process *process, int32_t device_id)
+static unsigned __int128 peak_of(const struct usage *usage, uint8_t region_or_pool)
 {
-    const struct ledger_device *place = ledger_find_device(process->ledger, device_id);
-
-    return process->is_past_peaks || (place && place->is_past_peaks);
-}
-
-/* From before a reset: the peak stays as it is, but it is known now that it had been higher. */
-static void note_old_peak(struct process *process, int32_t device_id, uint8_t region_or_pool, uint64_t bytes)
-{
-    static const struct usage none;
-    const struct ledger_device *place = ledger_find_device(process->ledger, device_id);
-    const struct usage *usage = place ? &place->usage : &none;
-    const struct usage_sum *sum = region_or_pool < TT_ALLOC_REGIONS
-                                      ? &usage->region[region_or_pool]
-                                      : &usage->pool[region_or_pool - TT_ALLOC_RECORD_POOL];
-
-    process->has_reset_peaks = process->has_reset_peaks || bytes > sum->peak;
+    return region_or_pool < TT_ALLOC_REGIONS ? usage->region[region_or_pool].peak
+                                             : usage->pool[region_or_pool - TT_ALLOC_RECORD_POOL].peak;
 }
 
 static bool has_peak(uint8_t region_or_pool)
@@ -203,14 +189,15 @@ static bool has_peak(uint8_t region_or_pool)
 int registry_resync_peak(struct registry *registry, struct process *process, int32_t device_id, uint8_t region_or_pool,
                          uint64_t bytes)
 {
-    struct ledger_device *place;
+    struct ledger_device *place = ledger_find_device(process->ledger, device_id);
     struct device *device;
     int error;
 
     if (device_id < 0 || !has_peak(region_or_pool))
         return refuse(registry, process, -EINVAL);
-    if (is_past_peaks(process, device_id)) {
-        note_old_peak(process, device_id, region_or_pool, bytes);
+    if (process->is_past_peaks || (place && place->is_past_peaks)) { /* it stays, but had been higher as is known now */
+        if (bytes > (place ? peak_of(&place->usage, region_or_pool) : 0))
+            process->has_reset_peaks = true;
         return 0;
     }
     error = registry_place(registry, process, device_id, &place);

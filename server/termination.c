@@ -43,7 +43,6 @@ int termination_init(struct termination *termination, struct server *server)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    termination->error = 0;
     termination->fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (termination->fd < 0)
         return cannot_start(-errno);
