@@ -196,6 +196,11 @@ def _seconds(nanoseconds):
     return nanoseconds / 1e9
 
 
+def _moment(nanoseconds):
+    """Since 1970; 0 is not known, or has not come."""
+    return _seconds(nanoseconds) if nanoseconds else None
+
+
 # ---- The connection ----
 
 _SEND_PATIENCE = 1  # seconds that a report may wait for a server that does not read
@@ -1019,7 +1024,7 @@ def _process(entry, usages, command):
         "comm": _text(entry["comm"]),
         "command": command,
         "serial": entry["serial"],
-        "start_time": _seconds(entry["start_time"]) if entry["start_time"] else None,
+        "start_time": _moment(entry["start_time"]),
         "age_seconds": _seconds(entry["age"]) if entry["start_time"] else None,
         "idle_seconds": _seconds(entry["idle"]),
         "buffers": entry["buffers"],
@@ -1034,8 +1039,8 @@ def _process(entry, usages, command):
                 "device": device,
                 "logical_id": logical_id,
                 "idle_seconds": _seconds(records[0]["idle"]),
-                "since": _seconds(records[0]["since"]) if records[0]["since"] else None,
-                "until": _seconds(records[0]["until"]) if records[0]["until"] else None,
+                "since": _moment(records[0]["since"]),
+                "until": _moment(records[0]["until"]),
                 **_usage(records),
             }
             for (device, logical_id), records in by_device.items()
