@@ -17,7 +17,6 @@ int draw_frame(struct screen *screen, const struct live_model *model, struct liv
 struct device_picture {
     const struct live_model *model;
     const struct device_row *row;
-    size_t back; /* seconds before now */
     bool is_selected;
     bool has_sensors; /* any of the devices */
 };

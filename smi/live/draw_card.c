@@ -54,7 +54,7 @@ static void draw_title(const struct area *area, const struct device_picture *pic
     x = area_put(area, 6, 0, BOLD, board.text);
     if (sensors.text[0])
         x = area_put(area, x + 2, 0, PLAIN, sensors.text);
-    if (picture->back == 0)
+    if (!picture->model->is_past)
         x = draw_regions(area, x + 1, picture);
     if (x + 2 + strlen(span) < area->width)
         area_put_right(area, x + 2, 0, area->width - x - 2, DIM, span);

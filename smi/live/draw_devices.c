@@ -56,7 +56,7 @@ struct pool_picture picture_pool(const struct device_picture *picture, uint32_t 
     struct sum sum = sum_pool(row->facts.usage, row->facts.usage_count, pool, &all);
     struct pool_picture result = {.bar = bar_of_pool(row, pool)};
 
-    if (picture->back > 0) {
+    if (picture->model->is_past) {
         result.bar = bar_at(picture, pool);
         sum = (struct sum){.used = true, .bytes = result.bar.parts[0]};
     }
@@ -75,7 +75,7 @@ void draw_pool_spark(const struct area *area, size_t x, size_t y, size_t width, 
         return;
     history_read(picture->model->history, picture->row->facts.device, pool, 0, HISTORY_LENGTH, values);
     spark_draw(area, x, y, width, values, HISTORY_LENGTH, size, (struct pen){INK_CYAN, 0});
-    if (picture->back == 0 || ago >= HISTORY_LENGTH)
+    if (!picture->model->is_past || ago >= HISTORY_LENGTH)
         return;
     here = area_part(area, x + (HISTORY_LENGTH - 1 - ago) * width / HISTORY_LENGTH, y, 1, 1);
     area_mark(&here, 0, PEN_REVERSE);
@@ -185,7 +185,6 @@ static void draw_visible(const struct area *area, const struct live_model *model
         struct device_picture picture = {
             .model = model,
             .row = rows[first + place],
-            .back = view->back,
             .has_sensors = has_sensors,
             .is_selected = view->focus == FOCUS_DEVICES && first + place == view->device_index,
         };

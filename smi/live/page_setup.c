@@ -12,7 +12,6 @@ static void write_item(FILE *out, const struct live_view *view, size_t index, co
 int page_write_setup(FILE *out, const struct live_model *model, const struct live_view *view, const struct style *style)
 {
     const struct settings *settings = &view->settings;
-
     char interval[32];
 
     (void)model;

@@ -72,11 +72,9 @@ bool past_row_differs(struct past_row now, struct past_row before)
     return compare_rows(now, before) != 0;
 }
 
-static void put_usage(struct bytes_out *out, struct past_row now, struct past_row before, size_t i)
+static void put_usage(struct bytes_out *out, const struct tt_alloc_usage *from, const struct tt_alloc_usage *to,
+                      unsigned parts)
 {
-    const struct tt_alloc_usage *from = &now.row->facts.usage[i], *to = &before.row->facts.usage[i];
-    unsigned parts = compare_usage(now, before, i);
-
     bytes_put(out, parts);
     if (parts & USAGE_BYTES)
         bytes_put_step(out, from->bytes, to->bytes);
@@ -117,10 +115,12 @@ static void put_usages(struct bytes_out *out, struct past_row now, struct past_r
     size_t next = 0;
 
     for (size_t i = 0; i < now.row->facts.usage_count; i++) {
-        if (!compare_usage(now, before, i))
+        unsigned parts = compare_usage(now, before, i);
+
+        if (!parts)
             continue;
         bytes_put(out, i + 1 - next);
-        put_usage(out, now, before, i);
+        put_usage(out, &now.row->facts.usage[i], &before.row->facts.usage[i], parts);
         next = i + 1;
     }
     bytes_put(out, 0);

@@ -60,10 +60,10 @@ static struct line make_user(const struct line *process)
     return user;
 }
 
-/* Whether what is below it is to be left out: a line with nothing below it is not folded. */
-static bool is_folded(const struct lines_wish *wish, const struct line_key *key, bool has_parts)
+/* Whether what is below it is to be left out. (A line with nothing below it is not folded.) */
+static bool is_folded(const struct lines_wish *wish, const struct line_key *key)
 {
-    return has_parts && wish->folds && folds_has(wish->folds, key);
+    return wish->folds && folds_has(wish->folds, key);
 }
 
 static int add_line(struct lines *tree, struct line line)
@@ -126,7 +126,7 @@ static int add_device(const struct line *process, const struct lines_wish *wish,
     struct line line = make_part(process, wish, device, -1);
     int r;
 
-    line.is_folded = is_folded(wish, &line.key, has_any_region(process, wish, device));
+    line.is_folded = is_folded(wish, &line.key) && has_any_region(process, wish, device);
     r = add_line(tree, line);
     for (size_t i = 0; r == 0 && !line.is_folded && i < TT_ALLOC_REGIONS; i++) {
         if (has_region(process, wish, device, region_order[i]))
@@ -165,7 +165,7 @@ static int add_process(const struct snapshot *snapshot, const struct line *proce
     struct line line = *process;
     int r;
 
-    line.is_folded = is_folded(wish, &line.key, uses_any(snapshot, process->row, wish->filter));
+    line.is_folded = is_folded(wish, &line.key) && uses_any(snapshot, process->row, wish->filter);
     r = add_line(tree, line);
     for (size_t i = 0; r == 0 && !line.is_folded && i < snapshot->device_count; i++) {
         int32_t device = snapshot->devices[i]->facts.device;
@@ -182,7 +182,7 @@ static int add_user(const struct snapshot *snapshot, const struct line *user, co
     struct line line = *user;
     int r;
 
-    line.is_folded = is_folded(wish, &line.key, true);
+    line.is_folded = is_folded(wish, &line.key);
     r = add_line(tree, line);
     for (size_t i = 0; r == 0 && !line.is_folded && i < processes->count; i++) {
         if (is_same_user(user, &processes->list[i]))
