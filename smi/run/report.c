@@ -23,12 +23,7 @@ static void put_peak(const struct run_facts *facts, const struct run_verdict *ve
 
     if (!peak->used && !limit->given)
         return;
-    fprintf(stderr, ", peak %s ", pool_titles[pool]);
-    if (peak->used && peak->is_open)
-        fputs("at least ", stderr);
-    else if (peak->used && peak->least < peak->most)
-        fprintf(stderr, "%s to ", format_size(peak->least).text);
-    fputs(peak->used ? format_size(peak->is_open ? peak->least : peak->most).text : "-", stderr);
+    fprintf(stderr, ", peak %s %s", pool_titles[pool], peak->used ? run_words_peak(peak).text : "-");
     if (limit->given)
         fprintf(stderr, " (limit %s)", format_size(limit->bytes).text);
 }

@@ -26,13 +26,14 @@
 
 #define BACKLOG 512
 #define WORDS_MAX 200
+#define DIRECTORY_NAME "/tt-smi-run-XXXXXX" /* mkdtemp() puts letters where the X are */
 #define BY_HAND "  to see why, start one by hand: tt-allocation-server --socket PATH\n"
 
 /* Where the directory is made. */
 static const char *base_directory(void)
 {
     const char *base = secure_getenv("TMPDIR");
-    size_t room = sizeof(((struct run_server *)NULL)->directory) - sizeof("/tt-smi-run-XXXXXX");
+    size_t room = sizeof(((struct run_server *)NULL)->directory) - sizeof(DIRECTORY_NAME);
 
     return base && base[0] == '/' && strlen(base) <= room ? base : "/tmp";
 }
@@ -40,7 +41,7 @@ static const char *base_directory(void)
 static int make_directory(struct run_server *server)
 {
     server->failed = RUN_SERVER_DIRECTORY;
-    snprintf(server->directory, sizeof(server->directory), "%s/tt-smi-run-XXXXXX", base_directory());
+    snprintf(server->directory, sizeof(server->directory), "%s" DIRECTORY_NAME, base_directory());
     if (!mkdtemp(server->directory))
         return -errno;
     snprintf(server->path, sizeof(server->path), "%s/server.sock", server->directory);
@@ -123,14 +124,14 @@ int run_server_start(struct run_server *ret)
             rmdir(server.directory);
         }
     }
-    ret->failed = server.failed;
     if (r < 0) {
+        ret->failed = server.failed;
         server.keeper = 0;
         run_server_stop(&server);
         return r;
     }
+    server.failed = RUN_SERVER_NOTHING;
     *ret = server;
-    ret->failed = RUN_SERVER_NOTHING;
     return 0;
 }
 

@@ -45,18 +45,26 @@ char *run_words_leak(const struct run_leak *leak, bool utf8)
                    facts->command, leak->process->has_ended ? "" : " (still live)");
 }
 
+struct formatted run_words_peak(const struct run_peak *peak)
+{
+    struct formatted text;
+
+    if (peak->is_open)
+        snprintf(text.text, sizeof(text.text), "at least %.20s", format_size(peak->least).text);
+    else if (peak->least < peak->most)
+        snprintf(text.text, sizeof(text.text), "%.20s to %.20s", format_size(peak->least).text,
+                 format_size(peak->most).text);
+    else
+        text = format_size(peak->most);
+    return text;
+}
+
 char *run_words_limit(const struct run_verdict *verdict, const struct run_options *options, unsigned pool)
 {
     const struct run_peak *peak = &verdict->peaks[pool];
-    char least[64] = "";
 
-    if (peak->is_open)
-        snprintf(least, sizeof(least), "at least ");
-    else if (peak->least < peak->most)
-        snprintf(least, sizeof(least), "%s to ", format_size(peak->least).text);
-    return compose(false, "peak %s %s%s on device %s, limit %s", pool_titles[pool], least,
-                   format_size(peak->is_open ? peak->least : peak->most).text, device_label(peak->device).text,
-                   format_size(options->limits[pool].bytes).text);
+    return compose(false, "peak %s %s on device %s, limit %s", pool_titles[pool], run_words_peak(peak).text,
+                   device_label(peak->device).text, format_size(options->limits[pool].bytes).text);
 }
 
 /* Sentences with "; " between. */

@@ -11,6 +11,9 @@
 /* "3 buffers, 24.0M DRAM, device 1, pid 4711, python3 -m pytest" */
 char *run_words_leak(const struct run_leak *leak, bool utf8);
 
+/* "1.0M to 2.0M", "at least 1.0M" */
+struct formatted run_words_peak(const struct run_peak *peak);
+
 /* "peak DRAM 12.0G on device 0, limit 10.0G" */
 char *run_words_limit(const struct run_verdict *verdict, const struct run_options *options, unsigned pool);
 
