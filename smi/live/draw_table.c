@@ -6,6 +6,7 @@
  */
 
 #include "smi/live/draw.h"
+#include "smi/sample/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define LINE_TEXT 4096
-#define SECOND UINT64_C(1000000000)
 
 static size_t width_of(const bool has[FIELDS])
 {

@@ -6,10 +6,9 @@
  */
 
 #include "smi/live/draw.h"
+#include "smi/sample/clock.h"
 
 #include <errno.h>
-
-#define SECOND UINT64_C(1000000000)
 
 static void see_nothing(const struct live_model *model, uint64_t moment, struct then *then)
 {

@@ -7,12 +7,13 @@
  */
 
 #include "smi/live/growth.h"
+#include "smi/sample/clock.h"
+#include "smi/sample/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND UINT64_C(1000000000)
 #define STEP (GROWTH_STEP * SECOND)
 #define MINUTE (60 * SECOND)
 
@@ -27,8 +28,6 @@ struct growth_track {
     struct reading_at readings[GROWTH_READINGS]; /* the oldest first */
     size_t count;
 };
-
-#define COMPARE(left, right) (((left) > (right)) - ((left) < (right)))
 
 static int compare(const void *left, const void *right)
 {

@@ -10,20 +10,13 @@
 #include "smi/live/draw.h"
 #include "smi/live/guard.h"
 #include "smi/live/pages.h"
+#include "smi/sample/clock.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-
-static uint64_t wall_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void loop_set_timer(struct loop *loop)
 {
@@ -57,7 +50,7 @@ static int draw(struct loop *loop)
     r = screen_init(&screen, width, height, loop->style.utf8);
     if (r < 0)
         return r;
-    loop->model.now = wall_clock();
+    loop->model.now = clock_read(CLOCK_REALTIME);
     r = draw_frame(&screen, &loop->model, &loop->view);
     if (r == 0)
         curses_show(&screen);
@@ -96,7 +89,7 @@ static int receive(struct loop *loop, struct sample *fresh)
     fresh->snapshot = (struct snapshot){0};
     loop->has_snapshot = true;
     loop->was_told = is_told;
-    loop->model.lost_since = is_told ? wall_clock() : 0;
+    loop->model.lost_since = is_told ? clock_read(CLOCK_REALTIME) : 0;
     return r;
 }
 

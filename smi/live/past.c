@@ -5,12 +5,11 @@
  */
 
 #include "smi/live/past_frame.h"
+#include "smi/sample/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SECOND UINT64_C(1000000000)
 
 static void put_step(struct bytes_out *out, enum past_step step, size_t count)
 {

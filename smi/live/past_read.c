@@ -5,13 +5,13 @@
  */
 
 #include "smi/live/past_frame.h"
+#include "smi/sample/clock.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND UINT64_C(1000000000)
 #define NEAR (SECOND / 2) /* a sample is taken for one of a moment that was so little before it */
 
 /* A table on its way back. */

@@ -5,12 +5,11 @@
  */
 
 #include "smi/live/past_row.h"
+#include "smi/sample/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COMPARE(left, right) (((left) > (right)) - ((left) < (right)))
 
 /* One that ended, and left something, is another row than when it lived. */
 int past_row_compare(const struct process_row *left, const struct process_row *right)

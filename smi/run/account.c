@@ -11,6 +11,8 @@
 
 #include "smi/run/account.h"
 #include "smi/run/process.h"
+#include "smi/sample/clock.h"
+#include "smi/sample/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND UINT64_C(1000000000) /* clocks may be set between */
 #define FIRST_PAUSE UINT64_C(1000000)
 #define LAST_PAUSE UINT64_C(50000000)
 
@@ -32,7 +33,7 @@ static bool is_ours(const struct run_account *account, const struct tt_alloc_pro
 static bool may_be_ours(const struct run_account *account, const struct tt_alloc_process *process)
 {
     return process->job == 0 && process->uid == getuid() && process->serial > account->known_before &&
-           (process->start_time == 0 || process->start_time + SECOND > account->began);
+           (process->start_time == 0 || process->start_time + SECOND > account->began); /* clocks may be set between */
 }
 
 /* Another instance of the server has nothing of what the last one knew, and numbers anew. */
@@ -43,7 +44,7 @@ static void meet_server(struct run_account *account)
     tt_alloc_get_server(account->connection, &server);
     if (account->was_answered && server.process_id == account->server_pid &&
         (server.start_time > account->server_start ? server.start_time - account->server_start
-                                                   : account->server_start - server.start_time) < 1000000000)
+                                                   : account->server_start - server.start_time) < SECOND)
         return;
     if (account->was_answered) {
         account->was_restarted = true;
@@ -86,7 +87,7 @@ static int compare_serials(const void *a, const void *b)
 {
     uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
 
-    return left < right ? -1 : left > right;
+    return COMPARE(left, right);
 }
 
 static size_t count_new(const struct run_account *account, const uint64_t *serials, size_t count)
@@ -174,14 +175,6 @@ int run_account_collect(struct run_account *account)
     return conclude(account, r);
 }
 
-static uint64_t clock_now(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 static int ask_highest(struct run_account *account)
 {
     struct tt_alloc_list *live;
@@ -201,7 +194,7 @@ static int ask_highest(struct run_account *account)
 void run_account_begin(struct run_account *account)
 {
     account->known_before = UINT64_MAX; /* who has ended by now is none of ours */
-    account->began = clock_now(CLOCK_REALTIME);
+    account->began = clock_read(CLOCK_REALTIME);
     if (account->error == 0)
         run_account_collect(account);
     account->known_before = 0;
@@ -266,7 +259,7 @@ static void pause_for(uint64_t ns)
 /* Twice at least: what had arrived when it read our first question, it has taken in when it answers the second. */
 static int settle(struct run_account *account, uint64_t limit)
 {
-    uint64_t deadline = clock_now(CLOCK_MONOTONIC) + limit, pause = FIRST_PAUSE;
+    uint64_t deadline = clock_read(CLOCK_MONOTONIC) + limit, pause = FIRST_PAUSE;
     bool is_behind = true;
     int r = 0;
 
@@ -274,7 +267,7 @@ static int settle(struct run_account *account, uint64_t limit)
     account->is_hung = false;
     for (unsigned turn = 0; r == 0 && (turn < 2 || is_behind || account->error != 0); turn++) {
         r = take_all(account, &is_behind);
-        if (clock_now(CLOCK_MONOTONIC) > deadline)
+        if (clock_read(CLOCK_MONOTONIC) > deadline)
             break;
         pause_for(pause);
         pause = 2 * pause < LAST_PAUSE ? 2 * pause : LAST_PAUSE;

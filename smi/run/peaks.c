@@ -8,6 +8,7 @@
 
 #include "smi/run/peaks.h"
 #include "smi/sample/model.h"
+#include "smi/sample/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,21 +54,16 @@ struct events {
     size_t count;
 };
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare_events(const void *a, const void *b)
 {
     const struct event *left = a, *right = b;
-    int order = compare_numbers(left->pool, right->pool);
+    int order = COMPARE(left->pool, right->pool);
 
     if (order == 0)
-        order = left->device < right->device ? -1 : left->device > right->device;
+        order = COMPARE(left->device, right->device);
     if (order == 0)
-        order = compare_numbers(left->time, right->time);
-    return order ? order : compare_numbers(left->step, right->step);
+        order = COMPARE(left->time, right->time);
+    return order ? order : COMPARE(left->step, right->step);
 }
 
 static bool is_same(const struct tt_alloc_usage *a, const struct tt_alloc_usage *b)
@@ -154,18 +150,19 @@ static void go_through(const struct events *events, struct run_peak peaks[TT_ALL
     }
 }
 
-static bool were_reset(const struct run_account *account, bool of_devices)
+static bool were_any_reset(const struct run_account *account)
 {
-    bool found = of_devices && account->resets > 0;
-
-    for (size_t i = 0; !of_devices && i < account->count; i++)
-        found = found || account->processes[i].facts.peaks_reset;
-    return found;
+    for (size_t i = 0; i < account->count; i++) {
+        if (account->processes[i].facts.peaks_reset)
+            return true;
+    }
+    return false;
 }
 
 int run_peaks_find(const struct run_account *account, struct run_peak ret[TT_ALLOC_POOLS])
 {
-    bool of_devices = account->devices && !account->was_restarted, is_open = were_reset(account, of_devices);
+    bool of_devices = account->devices && !account->was_restarted;
+    bool is_open = of_devices ? account->resets > 0 : were_any_reset(account);
     struct events events;
     int r;
 

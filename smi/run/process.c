@@ -5,6 +5,7 @@
  */
 
 #include "smi/run/process.h"
+#include "smi/sample/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,18 +36,13 @@ static int copy(const struct tt_alloc_process *facts, bool has_ended, struct run
     return 0;
 }
 
-static int compare_numbers(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
 static int compare(const struct tt_alloc_process *a, const struct tt_alloc_process *b)
 {
-    int order = compare_numbers(a->serial, b->serial);
+    int order = COMPARE(a->serial, b->serial);
 
     if (order == 0)
-        order = compare_numbers((uint64_t)a->pid, (uint64_t)b->pid);
-    return order ? order : compare_numbers(a->start_time, b->start_time);
+        order = COMPARE(a->pid, b->pid);
+    return order ? order : COMPARE(a->start_time, b->start_time);
 }
 
 /* Where the process stands, or would stand. */

@@ -10,6 +10,7 @@
 #include "smi/cli/values.h"
 #include "smi/run/report.h"
 #include "smi/run/server.h"
+#include "smi/sample/clock.h"
 #include "smi/sample/problem.h"
 #include "smi/sample/snapshot.h"
 #include "smi/text/terminal.h"
@@ -26,7 +27,7 @@
 
 #define FIRST_PAUSE UINT64_C(2000000)
 #define LAST_PAUSE UINT64_C(250000000)
-#define ASKING_PAUSE UINT64_C(1000000000)
+#define ASKING_PAUSE SECOND
 #define SETTLING_TIME UINT64_C(3000000000) /* for a server that has still to notice who is gone, or to come back */
 
 struct run {
@@ -41,14 +42,6 @@ struct run {
     struct run_command command;
     uint64_t started;
 };
-
-static uint64_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* The command may go to another directory. */
 static int make_absolute(struct run *run)
@@ -70,7 +63,7 @@ static uint64_t draw_job(void)
     uint64_t job = 0;
 
     if (getrandom(&job, sizeof(job), 0) != sizeof(job) || job == 0)
-        job = clock_now() << 16 ^ (uint64_t)getpid();
+        job = clock_read(CLOCK_MONOTONIC) << 16 ^ (uint64_t)getpid();
     return job;
 }
 
@@ -177,8 +170,8 @@ static bool is_over(const struct run *run, struct course *course)
     if (!run->command.has_ended)
         return false;
     if (course->deadline == 0)
-        course->deadline = clock_now() + run->options->run.grace;
-    return course->quiet >= 2 || clock_now() >= course->deadline || run_command_is_interrupted();
+        course->deadline = clock_read(CLOCK_MONOTONIC) + run->options->run.grace;
+    return course->quiet >= 2 || clock_read(CLOCK_MONOTONIC) >= course->deadline || run_command_is_interrupted();
 }
 
 static void pause_for_a_while(const struct run *run, struct course *course)
@@ -191,13 +184,13 @@ static void pause_for_a_while(const struct run *run, struct course *course)
 
 static int follow(struct run *run)
 {
-    struct course course = {.asking = clock_now() + ASKING_PAUSE, .pause = FIRST_PAUSE};
+    struct course course = {.asking = clock_read(CLOCK_MONOTONIC) + ASKING_PAUSE, .pause = FIRST_PAUSE};
     int r;
 
     while ((r = look(run)) == 0 && !is_over(run, &course)) {
-        if (clock_now() >= course.asking) {
+        if (clock_read(CLOCK_MONOTONIC) >= course.asking) {
             r = run_account_collect(&run->account);
-            course.asking = clock_now() + ASKING_PAUSE;
+            course.asking = clock_read(CLOCK_MONOTONIC) + ASKING_PAUSE;
         }
         if (r < 0)
             break;
@@ -211,7 +204,7 @@ static int follow(struct run *run)
 static int write_junit(const struct run *run, const struct run_facts *facts, const struct run_verdict *verdict)
 {
     const char *path = run->options->run.junit;
-    int r = path ? run_report_junit(path, facts, verdict, clock_now() - run->started) : 0;
+    int r = path ? run_report_junit(path, facts, verdict, clock_read(CLOCK_MONOTONIC) - run->started) : 0;
 
     if (r == -ENXIO)
         return refuse("cannot write %s: nobody reads it; start its reader before the command ends", path);
@@ -266,7 +259,7 @@ static int execute(struct run *run)
 
     if (r < 0)
         return EXIT_USAGE;
-    run->started = clock_now();
+    run->started = clock_read(CLOCK_MONOTONIC);
     r = run_command_start(run->options->run.command, &run->command);
     if (r < 0)
         return refuse_command(run, r);

@@ -12,25 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/stat.h"
+#include "smi/sample/clock.h"
 
-#define NSEC_PER_SEC UINT64_C(1000000000)
-#define SAME_START (2 * NSEC_PER_SEC) /* start times are made of a clock that may be set between */
-
-static uint64_t nanoseconds(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
+#define SAME_START (2 * SECOND) /* start times are made of a clock that may be set between */
 
 void run_tree_init(struct run_tree *tree)
 {
-    *tree = (struct run_tree){.boot_time = nanoseconds(CLOCK_REALTIME) - nanoseconds(CLOCK_BOOTTIME)};
+    *tree = (struct run_tree){.boot_time = clock_read(CLOCK_REALTIME) - clock_read(CLOCK_BOOTTIME)};
 }
 
 /* What /proc/PID/stat says. */
@@ -54,7 +45,7 @@ static int read_stat(const struct run_tree *tree, struct tree_process *process)
         r = host_stat_parse(text, &stat);
     if (r < 0)
         return r;
-    process->start_time = tree->boot_time + stat.start_ticks * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+    process->start_time = tree->boot_time + stat.start_ticks * (SECOND / (uint64_t)sysconf(_SC_CLK_TCK));
     process->is_there = stat.is_there;
     memcpy(process->comm, stat.comm, sizeof(process->comm));
     return 0;

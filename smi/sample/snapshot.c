@@ -7,6 +7,7 @@
  */
 
 #include "smi/sample/snapshot.h"
+#include "smi/sample/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,14 +22,6 @@ const char *snapshot_path(const char *socket, const char *root)
     if (socket || root)
         return socket;
     return path && path[0] ? path : TT_ALLOC_SOCKET_PATH;
-}
-
-static uint64_t wall_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static int fetch(struct tt_alloc_connection *connection, struct snapshot *snapshot)
@@ -206,7 +199,7 @@ static void drop_lists(struct snapshot *snapshot)
 int snapshot_take(struct tt_alloc_connection *connection, const char *path, int error, const char *root, unsigned parts,
                   struct snapshot *ret)
 {
-    struct snapshot snapshot = {.time = wall_clock(), .path = path, .root = root};
+    struct snapshot snapshot = {.time = clock_read(CLOCK_REALTIME), .path = path, .root = root};
     int r;
 
     snapshot.error = connection ? fetch(connection, &snapshot) : error;
